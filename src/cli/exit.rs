@@ -1,0 +1,33 @@
+//! Exit codes: an API, documented in README.md.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Exit {
+    /// All jobs succeeded; the command did what was asked.
+    Success = 0,
+    /// A job failed.
+    JobFailed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The deadline passed first.
+    TimedOut = 3,
+    /// Credentials are missing, or do not allow what was asked.
+    AccessDenied = 4,
+    /// The service knows no such job.
+    NotFound = 5,
+    /// The deadline passed and no answer ever came.
+    Unreachable = 6,
+    /// Ended by SIGINT.
+    Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,84 @@
+//! The command line: one file per command.
+
+mod check;
+mod demo;
+mod exit;
+mod health;
+mod serve;
+mod simulate;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Waits for AWS Entity Resolution jobs and tells every change of state.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Wait until jobs end, and say how by exit code and JSON
+    Wait(wait::Args),
+    /// Watch jobs and tell every transition to the configured notifiers, until stopped
+    Serve(serve::Args),
+    /// Say all that is wrong with a configuration
+    Check(check::Args),
+    /// Run a local Entity Resolution API
+    Simulate(simulate::Args),
+    /// Watch simulated jobs from start to end: the whole program in under a minute
+    Demo(demo::Args),
+    /// Ask a running `serve` whether it is alive
+    Health(health::Args),
+}
+
+/// Runs the command that was asked for.
+pub fn run(cli: Cli) -> ExitCode {
+    // One thread: polling is waiting, and this runtime halves the CPU cost of an SDK call (docs/benchmarks.md).
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Usage, format_args!("cannot start: {error}")),
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            Command::Wait(args) => wait::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Check(args) => check::run(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Health(args) => health::run(args).await,
+        }
+    });
+    // A name look-up that hangs would hold the runtime's blocking thread; nothing of ours runs there at the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, error }) => fail(exit, format_args!("{error:#}")),
+    }
+}
+
+/// Why a command could not do its work, and the exit code that says so.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// The command line, the configuration or the machine is not fit for the command.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Usage, error: error.into() }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place that tells people why a command ended")]
+fn fail(exit: Exit, message: std::fmt::Arguments<'_>) -> ExitCode {
+    eprintln!("matchwatch: {message}");
+    exit.into()
+}

@@ -1,0 +1,18 @@
+//! When to tell: takes deliveries from the outbox, keeps their order, retries, and gives up.
+
+use std::time::Duration;
+
+use crate::backoff;
+
+/// How deliveries are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Delays after a failed attempt.
+    pub backoff: backoff::Policy,
+    /// The longest that a receiver may ask to be left alone.
+    pub max_retry_after: Duration,
+    /// A delivery that has not succeeded after this is given up.
+    pub give_up_after: Duration,
+    /// Attempts under way at once, for each notifier.
+    pub concurrency: usize,
+}

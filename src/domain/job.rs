@@ -1,0 +1,238 @@
+//! A job, and what the API says about it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Which of the service's two families of jobs a job belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// Started by `StartMatchingJob`.
+    Matching,
+    /// Started by `StartIdMappingJob`.
+    IdMapping,
+}
+
+impl JobKind {
+    /// The name used in configuration, events and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matching => "matching",
+            Self::IdMapping => "id-mapping",
+        }
+    }
+
+    /// The path segment that ARNs and event sources use for workflows of this kind.
+    pub const fn workflow_collection(self) -> &'static str {
+        match self {
+            Self::Matching => "matchingworkflows",
+            Self::IdMapping => "idmappingworkflows",
+        }
+    }
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What identifies one job: no two jobs share a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobKey {
+    /// Name of the account in the configuration, which also fixes the Region.
+    pub account: Arc<str>,
+    /// Matching or ID mapping.
+    pub kind: JobKind,
+    /// Name of the workflow that the job runs.
+    pub workflow_name: Arc<str>,
+    /// The id that the service gave the job.
+    pub job_id: Arc<str>,
+}
+
+impl fmt::Display for JobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.account, self.workflow_name, self.job_id)
+    }
+}
+
+/// The statuses that the service documents for a job
+/// (<https://docs.aws.amazon.com/entityresolution/latest/apireference/API_GetMatchingJob.html>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum JobStatus {
+    /// Accepted, and waiting for its turn.
+    Queued,
+    /// At work.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+}
+
+impl JobStatus {
+    /// All statuses, in the order in which a job passes through them.
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed];
+
+    /// The name that the API uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether a job with this status has ended: it will never change again.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+
+    /// How far along a job is: 1 queued, 2 running, 3 ended.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Queued => 1,
+            Self::Running => 2,
+            Self::Succeeded | Self::Failed => 3,
+        }
+    }
+}
+
+impl fmt::Display for JobStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is not one of the documented ones.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown name {0:?}")]
+pub struct UnknownName(pub String);
+
+impl FromStr for JobStatus {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == name)
+            .ok_or_else(|| UnknownName(name.to_owned()))
+    }
+}
+
+impl FromStr for JobKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        [Self::Matching, Self::IdMapping]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or_else(|| UnknownName(name.to_owned()))
+    }
+}
+
+/// A status as the API sent it, which may be newer than this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObservedStatus {
+    /// One that this version knows.
+    Known(JobStatus),
+    /// One that it does not.
+    Unknown(String),
+}
+
+impl From<&str> for ObservedStatus {
+    fn from(name: &str) -> Self {
+        name.parse().map_or_else(|UnknownName(name)| Self::Unknown(name), Self::Known)
+    }
+}
+
+/// What the API said about a job at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The job's status.
+    pub status: ObservedStatus,
+    /// Everything else that the answer held.
+    pub details: JobDetails,
+}
+
+/// What `GetMatchingJob` returns beside id and status, under the API's own names. Absent stays absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobDetails {
+    /// When the job was started. The service does not say whether that means submitted or at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// When the job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// Record counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<JobMetrics>,
+    /// Why the job failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_details: Option<ErrorDetails>,
+    /// Where the job wrote its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_source_config: Option<Vec<OutputSource>>,
+}
+
+impl JobDetails {
+    /// Seconds between the start and the end that the API told, where it told both.
+    pub fn duration_seconds(&self) -> Option<f64> {
+        let (start, end) = (self.start_time?, self.end_time?);
+        // Microseconds are what the API tells and what a double holds exactly.
+        #[expect(clippy::cast_precision_loss, reason = "exact below 285 years")]
+        Some(end.duration_since(start).as_micros() as f64 / 1e6)
+    }
+}
+
+/// Record counts of a job. Wider than the SDK's 32 bits: jobs over large tables exceed them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobMetrics {
+    /// Records read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_records: Option<i64>,
+    /// Records processed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_records_processed: Option<i64>,
+    /// Records that were not processed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_not_processed: Option<i64>,
+    /// Records processed that were marked for deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_records_processed: Option<i64>,
+    /// Match ids generated.
+    #[serde(default, rename = "matchIDs", skip_serializing_if = "Option::is_none")]
+    pub match_ids: Option<i64>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorDetails {
+    /// The service's message, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+}
+
+/// One place that a job wrote its output to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputSource {
+    /// The role that the service assumed to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The S3 path.
+    #[serde(default, rename = "outputS3Path", skip_serializing_if = "Option::is_none")]
+    pub output_s3_path: Option<String>,
+    /// The key that the output is encrypted with.
+    #[serde(default, rename = "KMSArn", skip_serializing_if = "Option::is_none")]
+    pub kms_arn: Option<String>,
+}

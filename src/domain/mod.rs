@@ -1,0 +1,16 @@
+//! What a job is: its identity, its states and the events they make.
+//!
+//! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
+
+mod event;
+mod job;
+mod route;
+mod state;
+
+pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
+pub use job::{
+    ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Observation, ObservedStatus,
+    OutputSource, UnknownName,
+};
+pub use route::{Filter, Route, Routing};
+pub use state::{Step, Transition, step};

@@ -1,0 +1,192 @@
+//! What the program counts about itself, in Prometheus' terms. Names are an API: docs/operations.md lists them.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+/// Every metric of the process. Cheap to clone; clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests to the service. `account`, `operation`, `outcome` (`ok` or the reason of the error).
+    pub requests: IntCounterVec,
+    /// Seconds from sending a request to its whole answer. `account`, `operation`.
+    pub request_seconds: HistogramVec,
+    /// Requests a second that the pacer allows at present. `account`, `operation`.
+    pub pacer_rate: GaugeVec,
+    /// Seconds that a poll was sent later than planned. `account`.
+    pub poll_lateness_seconds: HistogramVec,
+    /// Watched jobs. `account`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
+    pub jobs: IntGaugeVec,
+    /// Recorded transitions. `account`, `kind`, `status`.
+    pub transitions: IntCounterVec,
+    /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
+    pub observations_ignored: IntCounterVec,
+    /// Statements that the store refused. `operation`.
+    pub store_errors: IntCounterVec,
+    /// Attempts to deliver. `notifier`, `outcome` (`delivered`, `retry`, `rejected`, `gave_up`).
+    pub deliveries: IntCounterVec,
+    /// Seconds from recording a transition to its delivery. `notifier`.
+    pub delivery_seconds: HistogramVec,
+    /// Deliveries not yet made. `notifier`.
+    pub deliveries_pending: IntGaugeVec,
+    /// Deliveries given up. `notifier`.
+    pub deliveries_dead: IntGaugeVec,
+}
+
+impl Metrics {
+    /// A set of metrics of its own: nothing is shared with another set in the same process.
+    ///
+    /// # Errors
+    ///
+    /// Only if two metrics below had one name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("matchwatch".to_owned()), None)?;
+        let build_info =
+            int_gauge(&registry, "build_info", "1, labelled with the version", &["version"])?;
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let latency = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let delay = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0];
+        Ok(Self {
+            requests: counter(
+                &registry,
+                "requests_total",
+                "Requests to the service by outcome",
+                &["account", "operation", "outcome"],
+            )?,
+            request_seconds: histogram(
+                &registry,
+                "request_duration_seconds",
+                "Time from sending a request to its whole answer",
+                &["account", "operation"],
+                &latency,
+            )?,
+            pacer_rate: gauge(
+                &registry,
+                "pacer_requests_per_second",
+                "Requests a second that the pacer allows at present",
+                &["account", "operation"],
+            )?,
+            poll_lateness_seconds: histogram(
+                &registry,
+                "poll_lateness_seconds",
+                "Time by which a poll was sent later than planned",
+                &["account"],
+                &delay,
+            )?,
+            jobs: int_gauge(&registry, "jobs", "Watched jobs by state", &["account", "state"])?,
+            transitions: counter(
+                &registry,
+                "transitions_total",
+                "Recorded transitions by the status reached",
+                &["account", "kind", "status"],
+            )?,
+            observations_ignored: counter(
+                &registry,
+                "observations_ignored_total",
+                "Observations that differed from the known status and changed nothing",
+                &["account", "reason"],
+            )?,
+            store_errors: counter(
+                &registry,
+                "store_errors_total",
+                "Operations that the store refused",
+                &["operation"],
+            )?,
+            deliveries: counter(
+                &registry,
+                "delivery_attempts_total",
+                "Attempts to deliver an event by outcome",
+                &["notifier", "outcome"],
+            )?,
+            delivery_seconds: histogram(
+                &registry,
+                "delivery_delay_seconds",
+                "Time from recording a transition to its delivery",
+                &["notifier"],
+                &delay,
+            )?,
+            deliveries_pending: int_gauge(
+                &registry,
+                "deliveries_pending",
+                "Deliveries not yet made",
+                &["notifier"],
+            )?,
+            deliveries_dead: int_gauge(
+                &registry,
+                "deliveries_dead",
+                "Deliveries given up",
+                &["notifier"],
+            )?,
+            registry,
+        })
+    }
+
+    /// All metrics in the Prometheus text format, version 0.0.4.
+    ///
+    /// # Errors
+    ///
+    /// Only if a metric could not be written to memory.
+    pub fn encode(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    /// Counts one request and its outcome: `ok` or the reason of the error.
+    pub fn request(&self, account: &str, operation: &str, outcome: &str, took: Duration) {
+        self.requests.with_label_values(&[account, operation, outcome]).inc();
+        self.request_seconds.with_label_values(&[account, operation]).observe(took.as_secs_f64());
+    }
+}
+
+fn counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn int_gauge(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntGaugeVec> {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauge(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<GaugeVec> {
+    register(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    buckets: &[f64],
+) -> prometheus::Result<HistogramVec> {
+    register(
+        registry,
+        HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?,
+    )
+}
+
+fn register<C>(registry: &Registry, collector: C) -> prometheus::Result<C>
+where
+    C: prometheus::core::Collector + Clone + 'static,
+{
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,50 @@
+//! Who is told: the port to the places that events go, and its adapters.
+//!
+//! An adapter makes one attempt and says how it went. Retries, order and bookkeeping live in [`crate::deliver`].
+
+mod command;
+mod sns;
+mod stdout;
+mod webhook;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use command::{Command, Config as CommandConfig};
+pub use sns::{Config as SnsConfig, Sns};
+pub use stdout::Stdout;
+pub use webhook::{Config as WebhookConfig, Webhook};
+
+use crate::domain::Message;
+
+/// A place that events go.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Makes one attempt to deliver `message`, and ends by itself within the adapter's timeout.
+    async fn notify(&self, message: &Message) -> Outcome;
+}
+
+/// How one attempt went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// It did not work; it may work later.
+    Retry {
+        /// What happened. Holds no secret.
+        reason: String,
+        /// How long the receiver asks to be left alone.
+        after: Option<Duration>,
+    },
+    /// It will never work.
+    Reject {
+        /// What happened. Holds no secret.
+        reason: String,
+    },
+}
+
+/// Why a notifier cannot be built from its configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);

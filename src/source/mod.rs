@@ -1,0 +1,118 @@
+//! Who is asked: the port to the service that runs the jobs, and its adapter.
+
+mod entity_resolution;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use entity_resolution::{Config, EntityResolution};
+
+use crate::domain::{JobKey, Observation};
+
+/// Answers questions about jobs. One request each, without retries: those belong to the caller.
+#[async_trait]
+pub trait JobSource: Send + Sync {
+    /// What is known about `job` at this moment.
+    ///
+    /// # Errors
+    ///
+    /// One of [`SourceError`], by what the caller can do about it.
+    async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError>;
+
+    /// One page of the account's matching workflow names.
+    ///
+    /// # Errors
+    ///
+    /// One of [`SourceError`].
+    async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError>;
+}
+
+/// Where the next page of a list begins, in the service's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageToken(pub String);
+
+/// One page of workflow names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowPage {
+    /// The names on this page.
+    pub names: Vec<String>,
+    /// The page after it, if there is one.
+    pub next: Option<PageToken>,
+}
+
+/// The operations that a source is asked for: the scope of a request budget, and a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// One job.
+    GetMatchingJob,
+    /// The account's workflows.
+    ListMatchingWorkflows,
+}
+
+impl Operation {
+    /// The API's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GetMatchingJob => "GetMatchingJob",
+            Self::ListMatchingWorkflows => "ListMatchingWorkflows",
+        }
+    }
+}
+
+/// Why a question got no answer, by what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// Too many requests: ask again later, and less often.
+    #[error("throttled by the service: {message}")]
+    Throttled {
+        /// How long the service asks to be left alone.
+        retry_after: Option<Duration>,
+        /// The service's words.
+        message: String,
+    },
+    /// No usable answer (5xx, timeout, no connection, malformed or empty answer, a credential provider that timed out): ask again later.
+    #[error("service unavailable: {message}")]
+    Unavailable {
+        /// What happened, with its causes.
+        message: String,
+    },
+    /// The service knows no such job or workflow (yet).
+    #[error("not found: {message}")]
+    NotFound {
+        /// The service's words.
+        message: String,
+    },
+    /// The session token has expired. The adapter has thrown away what it had cached: ask again at once.
+    #[error("credentials expired: {message}")]
+    CredentialsExpired {
+        /// The service's words.
+        message: String,
+    },
+    /// The caller has no credentials, or they do not allow this.
+    #[error("access denied: {message}")]
+    AccessDenied {
+        /// What is missing, as the service or the credential provider says it.
+        message: String,
+    },
+    /// The request itself is wrong and will stay so.
+    #[error("rejected by the service: {message}")]
+    Invalid {
+        /// The service's words.
+        message: String,
+    },
+}
+
+impl SourceError {
+    /// The reason as a metric label: one of a bounded set.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::Unavailable { .. } => "unavailable",
+            Self::NotFound { .. } => "not_found",
+            Self::CredentialsExpired { .. } => "credentials_expired",
+            Self::AccessDenied { .. } => "access_denied",
+            Self::Invalid { .. } => "invalid",
+        }
+    }
+}

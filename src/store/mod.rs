@@ -1,0 +1,163 @@
+//! What survives: the port to the place where states, events and deliveries are kept, and its adapters.
+
+mod memory;
+mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use memory::MemoryStore;
+pub use sqlite::{Config as SqliteConfig, SqliteStore};
+
+use crate::domain::{JobKey, JobStatus, Message};
+
+/// Keeps what must not be lost.
+///
+/// All adapters pass one conformance suite. When a method returns `Ok`, its effect is durable as far as the
+/// adapter promises durability; when it returns an error, nothing has changed.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The last recorded status of `job`; `None` where nothing is recorded.
+    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError>;
+
+    /// Records a change: the job's new status, its event, and one pending delivery for each notifier named,
+    /// all of it or nothing. Changes nothing if the job's status is not [`Change::from`] any more.
+    async fn record(&self, change: &Change) -> Result<Recorded, StoreError>;
+
+    /// Deliveries of `notifier` that are pending, due at `now`, and first in line: for each job, only the oldest
+    /// undelivered one. Those that have waited longest come first; at most `limit`.
+    async fn due(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// When the next first-in-line delivery of `notifier` falls due after `now`; `None` where none waits for later.
+    async fn next_due(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Writes down how an attempt at a delivery ended.
+    async fn settle(&self, delivery: DeliveryId, settlement: &Settlement)
+    -> Result<(), StoreError>;
+
+    /// How many deliveries wait or are dead, for each notifier that has any.
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
+
+    /// Proves that the store can write, without changing what it holds.
+    async fn check_writable(&self) -> Result<(), StoreError>;
+
+    /// Waits until all that was accepted is safe, and lets go of the store.
+    async fn close(&self);
+}
+
+/// A transition to record, with the event that tells it and those who are to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The job.
+    pub job: JobKey,
+    /// The status that the transition starts from.
+    pub from: Option<JobStatus>,
+    /// The status that it ends at.
+    pub to: JobStatus,
+    /// The event.
+    pub message: Message,
+    /// Names of the notifiers that the event goes to.
+    pub notifiers: Vec<Arc<str>>,
+    /// When it is recorded: the deliveries' first due time.
+    pub recorded_at: Timestamp,
+}
+
+/// What became of a [`Change`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is in the store.
+    Committed,
+    /// Somebody else moved the job before us: nothing was written, and this is the status now.
+    Superseded(Option<JobStatus>),
+}
+
+/// Identifies one delivery within its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId(pub i64);
+
+/// One (event, notifier) pair in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// Failed attempts so far.
+    pub attempts: u32,
+    /// When the transition was recorded.
+    pub created_at: Timestamp,
+    /// What is to be delivered.
+    pub message: Message,
+}
+
+/// How an attempt at a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The notifier has it.
+    Delivered {
+        /// When it answered.
+        at: Timestamp,
+    },
+    /// It failed, and is tried again. Counts as one attempt more.
+    Retry {
+        /// Not before this.
+        due_at: Timestamp,
+        /// Why it failed.
+        reason: String,
+    },
+    /// It is given up, kept, and no longer in the way of the job's next delivery. Counts as one attempt more.
+    Dead {
+        /// When it was given up.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How many deliveries a notifier has in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The notifier.
+    pub notifier: Arc<str>,
+    /// Deliveries not yet made.
+    pub pending: u64,
+    /// Deliveries given up.
+    pub dead: u64,
+    /// When the oldest pending one was recorded.
+    pub oldest_pending: Option<Timestamp>,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be opened, or refuses to work: says what, where and what to do.
+    #[error("{0}")]
+    Unusable(String),
+    /// Another process holds the database.
+    #[error("database {path} is in use by another process")]
+    Locked {
+        /// The database file.
+        path: String,
+    },
+    /// The database refused a statement.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A stored event cannot be read back.
+    #[error("stored event {event_id} is damaged")]
+    Damaged {
+        /// Its id.
+        event_id: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
