@@ -19,6 +19,7 @@
 //!
 //! `tests/architecture.rs` holds the modules to this map.
 
+pub mod app;
 pub mod aws;
 pub mod backoff;
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod deliver;
 pub mod domain;
 pub mod duration;
 pub mod heartbeat;
+pub mod http;
 pub mod metrics;
 pub mod notify;
 pub mod secret;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All jobs succeeded; the command did what was asked.
     Success = 0,
-    /// A job failed.
-    JobFailed = 1,
+    /// A job failed; `health`: the daemon does not live, which container runtimes read from this code.
+    Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
     /// The deadline passed first.

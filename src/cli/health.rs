@@ -1,10 +1,72 @@
-//! `matchwatch health`
+//! `matchwatch health`: asks a running daemon whether it lives, for a container's health check.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::config_file::{self, ConfigArgs};
 use super::{Exit, Failure};
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+/// Time that the daemon has to answer.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(_args: Args) -> Result<Exit, Failure> {
-    Err(Failure::usage(anyhow::anyhow!("not built yet")))
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    /// Where the daemon listens [default: taken from the configuration]
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<SocketAddr>,
+}
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let address = match args.address {
+        Some(address) => address,
+        None => configured(&args.config)?,
+    };
+    check(address).await.map_err(|error| Failure { exit: Exit::Failed, error })?;
+    Ok(Exit::Success)
+}
+
+fn configured(config: &ConfigArgs) -> Result<SocketAddr, Failure> {
+    let settings = config_file::load(&config.config)?;
+    settings.http_listen.map(reachable).ok_or_else(|| {
+        Failure::usage(anyhow!("nothing to ask: set [http] listen in {}", config.config.display()))
+    })
+}
+
+/// An address that listens everywhere is asked on this machine.
+fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    listen
+}
+
+async fn check(address: SocketAddr) -> anyhow::Result<()> {
+    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+    let url = format!("http://{address}/healthz");
+    let answer = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    Err(anyhow!("{url} answers {}: {}", answer.status(), answer.text().await?.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_listens_everywhere_is_asked_on_this_machine() {
+        let asked = |listen: &str| reachable(listen.parse().unwrap()).to_string();
+        assert_eq!(asked("0.0.0.0:9464"), "127.0.0.1:9464");
+        assert_eq!(asked("[::]:9464"), "[::1]:9464");
+        assert_eq!(asked("10.1.2.3:9464"), "10.1.2.3:9464");
+    }
 }

@@ -1,10 +1,13 @@
 //! The command line: one file per command.
 
 mod check;
+mod config_file;
 mod demo;
 mod exit;
 mod health;
+mod logging;
 mod serve;
+mod signals;
 mod simulate;
 mod wait;
 

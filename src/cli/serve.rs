@@ -1,10 +1,62 @@
-//! `matchwatch serve`
+//! `matchwatch serve`: the daemon.
 
-use super::{Exit, Failure};
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::config_file::{self, ConfigArgs};
+use super::signals::Signals;
+use super::{Exit, Failure, logging};
+use crate::app::Daemon;
+use crate::config::Settings;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
 
-pub(super) async fn run(_args: Args) -> Result<Exit, Failure> {
-    Err(Failure::usage(anyhow::anyhow!("not built yet")))
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let settings = config_file::load(&args.config.config)?;
+    logging::start(&settings.log).map_err(Failure::usage)?;
+    let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
+    let daemon = tokio::select! {
+        built = Daemon::build(&settings) => built.map_err(Failure::usage)?,
+        // Told to stop while waiting for another process to let go of the database.
+        _ = signals.received() => return Ok(Exit::Success),
+    };
+    let listener = bind(&settings).await?;
+    tell_what_runs(&settings, listener.as_ref());
+
+    let shutdown = CancellationToken::new();
+    let mut running = std::pin::pin!(daemon.run(listener, shutdown.clone()));
+    tokio::select! {
+        () = &mut running => {}
+        _ = signals.received() => {
+            shutdown.cancel();
+            running.await;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+async fn bind(settings: &Settings) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = settings.http_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ([http] listen)"))
+        .map_err(Failure::usage)?;
+    Ok(Some(listener))
+}
+
+fn tell_what_runs(settings: &Settings, listener: Option<&TcpListener>) {
+    let address = listener.and_then(|listener| listener.local_addr().ok());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        accounts = settings.accounts.len(),
+        jobs = settings.watches.iter().map(|watch| watch.job_ids.len()).sum::<usize>(),
+        notifiers = settings.notifiers.len(),
+        http = address.map(tracing::field::display),
+        "watching"
+    );
 }

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::Access;
 use crate::domain::{Filter, JobKind};
 use crate::store::SqliteConfig;
-use crate::{deliver, notify, watch};
+use crate::{deliver, notify, source, watch};
 
 /// Everything that `serve` runs on.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +66,8 @@ pub enum StoreSettings {
 pub struct AccountSettings {
     /// Its name in events, metrics and other parts of the configuration.
     pub name: Arc<str>,
-    /// Credentials, Region and endpoint.
-    pub access: Access,
+    /// Credentials, Region, endpoint and time limit.
+    pub source: source::Config,
     /// Requests a second, where not `[poll] get_rate`.
     pub get_rate: Option<f64>,
     /// Requests a second, where not `[poll] list_rate`.

@@ -1,6 +1,11 @@
 //! When to tell: takes deliveries from the outbox, keeps their order, retries, and gives up.
 
+mod attempt;
+mod worker;
+
 use std::time::Duration;
+
+pub use worker::{Stop, Worker};
 
 use crate::backoff;
 

@@ -146,6 +146,16 @@ pub enum ObservedStatus {
     Unknown(String),
 }
 
+impl ObservedStatus {
+    /// The name that the API uses.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Known(status) => status.as_str(),
+            Self::Unknown(name) => name,
+        }
+    }
+}
+
 impl From<&str> for ObservedStatus {
     fn from(name: &str) -> Self {
         name.parse().map_or_else(|UnknownName(name)| Self::Unknown(name), Self::Known)

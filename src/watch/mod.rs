@@ -1,8 +1,32 @@
 //! When to ask: which jobs are due, how fast the service may be asked, and what an answer means.
+//!
+//! ```text
+//! scheduler ─▶ pacer ─▶ poll: observe → step → record ─▶ follow_up ─▶ scheduler
+//!  who is due   may we    what it means, made durable      when again
+//! ```
 
+mod cadence;
+mod follow_up;
+mod locate;
+mod pacer;
+mod poll;
+mod poller;
+mod scheduler;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use follow_up::{Next, Patience};
+pub use locate::{LocateError, locate};
+pub use pacer::Pacer;
+pub use poller::{Account, Poller};
+pub use scheduler::Scheduler;
+
 use crate::backoff;
+use crate::domain::{JobKey, JobStatus, Observation};
+use crate::source::SourceError;
 
 /// How jobs are polled.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,4 +43,21 @@ pub struct Config {
     pub concurrency: usize,
     /// How long a job that the service does not know is asked about before it counts as lost.
     pub not_found_grace: Duration,
+}
+
+/// A job to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedJob {
+    /// The job.
+    pub key: JobKey,
+    /// Its last recorded status.
+    pub status: Option<JobStatus>,
+    /// Names of the notifiers to tell; empty for all.
+    pub notifiers: Arc<[Arc<str>]>,
+}
+
+/// Is told of every answer, after it has been recorded.
+pub trait Observer: Send + Sync {
+    /// `job` was asked about, and this is what came back and what happens next.
+    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next);
 }

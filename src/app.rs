@@ -1,0 +1,256 @@
+//! The only wiring: settings in, running system out. Listener and shutdown come from the caller.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch as channel;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+mod status;
+
+use crate::aws::Aws;
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{AccountSettings, NotifierAdapter, Settings, StoreSettings};
+use crate::deliver::{Stop, Worker};
+use crate::domain::{JobKey, Route, Routing};
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::notify::{Command, Notifier, Sns, Stdout, Webhook};
+use crate::source::{EntityResolution, SourceError};
+use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
+use crate::watch::{Account, Observer, Pacer, Patience, Poller, WatchedJob};
+use crate::{http, watch};
+
+/// Why a daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An account.
+    #[error("account {name}: {source}")]
+    Account {
+        /// Its name.
+        name: Arc<str>,
+        /// What is wrong.
+        source: SourceError,
+    },
+    /// A notifier.
+    #[error("notifier {name}: {reason}")]
+    Notifier {
+        /// Its name.
+        name: Arc<str>,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// Everything that `serve` runs, ready to run.
+pub struct Daemon {
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+    pollers: Vec<(Poller, Vec<WatchedJob>)>,
+    workers: Vec<Worker>,
+    status: Arc<status::DaemonStatus>,
+    recorded: channel::Sender<()>,
+    shutdown_grace: Duration,
+}
+
+impl Daemon {
+    /// Opens the store, finds credentials, builds the notifiers. Nothing is asked and nobody is told yet.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the daemon from working as configured.
+    pub async fn build(settings: &Settings) -> Result<Self, StartError> {
+        let metrics = Metrics::new()?;
+        let clock: SharedClock = Arc::new(SystemClock);
+        let aws = Aws::new();
+        let store = open_store(&settings.store).await?;
+        let (recorded, _) = channel::channel(());
+        let routing = routing(settings);
+        let status = Arc::new(status::DaemonStatus::new(Arc::clone(&store), metrics.clone()));
+
+        let mut pollers = Vec::new();
+        for account in &settings.accounts {
+            let poller = Poller {
+                account: connect(&aws, account).await?,
+                store: Arc::clone(&store),
+                routing: routing.clone(),
+                clock: Arc::clone(&clock),
+                config: settings.watch.clone(),
+                patience: Patience::of_daemon(settings.watch.not_found_grace),
+                pacer: Pacer::new(
+                    account.get_rate.unwrap_or(settings.watch.get_rate),
+                    Instant::now(),
+                ),
+                metrics: metrics.clone(),
+                observer: status.account(&account.name) as Arc<dyn Observer>,
+                recorded: recorded.clone(),
+                heartbeat: status.heartbeat(),
+            };
+            pollers.push((poller, watched_jobs(settings, &account.name, &*store).await?));
+        }
+
+        let mut workers = Vec::new();
+        for notifier in &settings.notifiers {
+            let adapter = build_notifier(&aws, &notifier.adapter).await;
+            workers.push(Worker {
+                name: Arc::clone(&notifier.name),
+                notifier: adapter.map_err(|reason| StartError::Notifier {
+                    name: Arc::clone(&notifier.name),
+                    reason,
+                })?,
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                config: settings.deliver.clone(),
+                metrics: metrics.clone(),
+                heartbeat: status.heartbeat(),
+            });
+        }
+        let shutdown_grace = settings.shutdown_grace;
+        Ok(Self { store, metrics, pollers, workers, status, recorded, shutdown_grace })
+    }
+
+    /// What the daemon counts.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Watches and tells until `shutdown` is cancelled; then stops asking, finishes the writes in hand, and delivers
+    /// what is due for up to the grace. What is left is in the store.
+    pub async fn run(self, listener: Option<TcpListener>, shutdown: CancellationToken) {
+        let http_stop = CancellationToken::new();
+        let mut http = JoinSet::new();
+        if let Some(listener) = listener {
+            let (status, stop) = (Arc::clone(&self.status), http_stop.clone());
+            http.spawn(async move {
+                let served = http::serve(listener, status, stop.cancelled_owned()).await;
+                if let Err(error) = served {
+                    tracing::error!(%error, "the HTTP listener broke");
+                }
+            });
+        }
+        let stop = Stop::default();
+        let mut workers = JoinSet::new();
+        for worker in self.workers {
+            workers.spawn(worker.run(self.recorded.subscribe(), stop.clone()));
+        }
+        let mut pollers = JoinSet::new();
+        for (poller, jobs) in self.pollers {
+            pollers.spawn(poller.run(jobs, shutdown.clone()));
+        }
+
+        shutdown.cancelled().await;
+        tracing::info!("stopping: no more questions, delivering what is due");
+        while pollers.join_next().await.is_some() {}
+        stop.drain.cancel();
+        let drained = async { while workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shutdown_grace, drained).await.is_err() {
+            tracing::warn!("the grace is over; what is undelivered is delivered at the next start");
+            stop.now.cancel();
+            while workers.join_next().await.is_some() {}
+        }
+        http_stop.cancel();
+        http.shutdown().await;
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// One account, ready to be asked.
+///
+/// # Errors
+///
+/// The account has no Region.
+pub async fn connect(aws: &Aws, settings: &AccountSettings) -> Result<Account, StartError> {
+    let name = Arc::clone(&settings.name);
+    let connected = EntityResolution::connect(aws, &settings.source).await;
+    let source =
+        connected.map_err(|source| StartError::Account { name: Arc::clone(&name), source })?;
+    Ok(Account { name, region: source.region().to_owned(), source: Arc::new(source) })
+}
+
+/// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on.
+///
+/// # Errors
+///
+/// Only if the metrics could not be set up.
+pub fn step_poller(
+    account: Account,
+    config: watch::Config,
+    observer: Arc<dyn Observer>,
+) -> Result<Poller, StartError> {
+    let (recorded, _) = channel::channel(());
+    Ok(Poller {
+        account,
+        store: Arc::new(MemoryStore::default()),
+        routing: Routing::default(),
+        clock: Arc::new(SystemClock),
+        pacer: Pacer::new(config.get_rate, Instant::now()),
+        config,
+        patience: Patience::OF_STEP,
+        metrics: Metrics::new()?,
+        observer,
+        recorded,
+        heartbeat: Heartbeat::new(),
+    })
+}
+
+async fn open_store(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match settings {
+        StoreSettings::Memory => Arc::new(MemoryStore::default()),
+        StoreSettings::Sqlite(config) => Arc::new(SqliteStore::open(config).await?),
+    })
+}
+
+async fn build_notifier(aws: &Aws, adapter: &NotifierAdapter) -> Result<Arc<dyn Notifier>, String> {
+    Ok(match adapter {
+        NotifierAdapter::Stdout => Arc::new(Stdout::default()),
+        NotifierAdapter::Webhook(config) => {
+            Arc::new(Webhook::new(config).map_err(|error| error.to_string())?)
+        }
+        NotifierAdapter::Sns(config) => {
+            Arc::new(Sns::connect(aws, config).await.map_err(|error| error.to_string())?)
+        }
+        NotifierAdapter::Command(config) => Arc::new(Command::new(config)),
+    })
+}
+
+fn routing(settings: &Settings) -> Routing {
+    let routes = settings.notifiers.iter().map(|notifier| Route {
+        notifier: Arc::clone(&notifier.name),
+        filter: notifier.filter.clone(),
+    });
+    Routing::new(routes.collect())
+}
+
+/// The jobs of one account that the watches name, as far as they got by the last run.
+async fn watched_jobs(
+    settings: &Settings,
+    account: &Arc<str>,
+    store: &dyn Store,
+) -> Result<Vec<WatchedJob>, StoreError> {
+    let mut jobs: HashMap<JobKey, WatchedJob> = HashMap::new();
+    for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
+        for job_id in &watch.job_ids {
+            let key = JobKey {
+                account: Arc::clone(account),
+                kind: watch.kind,
+                workflow_name: Arc::clone(&watch.workflow_name),
+                job_id: Arc::clone(job_id),
+            };
+            let status = store.status(&key).await?;
+            let notifiers = watch.notifiers.clone().into();
+            jobs.insert(key.clone(), WatchedJob { key, status, notifiers });
+        }
+    }
+    Ok(jobs.into_values().collect())
+}

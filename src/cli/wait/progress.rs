@@ -1,0 +1,177 @@
+//! Progress on standard error: a live line for each job on a terminal, a line for each change elsewhere.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::domain::{JobKey, Observation};
+use crate::duration;
+use crate::source::SourceError;
+use crate::watch::Next;
+
+/// Where nothing changes, a line this often shows that the wait goes on.
+pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// Tells people how the wait goes.
+pub(super) struct Progress {
+    audience: Audience,
+    jobs: HashMap<JobKey, Line>,
+}
+
+enum Audience {
+    Nobody,
+    /// A log: every line costs, and none can be taken back.
+    Log,
+    Terminal(MultiProgress),
+}
+
+/// What was said last of a job.
+struct Line {
+    told: String,
+    trouble: Option<&'static str>,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(super) fn new(quiet: bool, is_terminal: bool) -> Self {
+        let audience = match (quiet, is_terminal) {
+            (true, _) => Audience::Nobody,
+            (false, false) => Audience::Log,
+            (false, true) => {
+                Audience::Terminal(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
+            }
+        };
+        Self { audience, jobs: HashMap::new() }
+    }
+
+    /// A job is waited for from now on.
+    pub(super) fn begin(&mut self, job: &JobKey) {
+        let bar = match &self.audience {
+            Audience::Terminal(lines) => Some(live_line(lines, job)),
+            Audience::Nobody | Audience::Log => None,
+        };
+        self.jobs.insert(job.clone(), Line { told: String::new(), trouble: None, bar });
+    }
+
+    /// A job was asked about.
+    pub(super) fn polled(
+        &mut self,
+        job: &JobKey,
+        answer: Result<&Observation, &SourceError>,
+        next: &Next,
+        elapsed: Duration,
+    ) {
+        let Some(line) = self.jobs.get_mut(job) else { return };
+        let ended = !matches!(next, Next::AskIn(_));
+        let said = match answer {
+            Ok(observation) => line.answered(observation.status.as_str()),
+            Err(error) => line.failed(error, next),
+        };
+        match (&line.bar, said) {
+            (Some(bar), _) if ended => bar.finish_with_message(line.told.clone()),
+            (Some(bar), _) => bar.set_message(line.live_message(answer.err())),
+            (None, Some(said)) if matches!(self.audience, Audience::Log) => {
+                let after = duration::display(elapsed);
+                write_line(&format!(
+                    "{}/{}: {said} (after {after})",
+                    job.workflow_name, job.job_id
+                ));
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Nothing has been said for a while.
+    pub(super) fn heartbeat(&self, elapsed: Duration) {
+        if !matches!(self.audience, Audience::Log) {
+            return;
+        }
+        for (job, line) in self.jobs.iter().filter(|(_, line)| line.is_open()) {
+            let told = if line.told.is_empty() { "no answer yet" } else { &line.told };
+            let after = duration::display(elapsed);
+            write_line(&format!(
+                "{}/{}: still {told} (after {after})",
+                job.workflow_name, job.job_id
+            ));
+        }
+    }
+
+    /// Says what is going on, beside the jobs.
+    pub(super) fn note(&self, message: &str) {
+        if !matches!(self.audience, Audience::Nobody) {
+            self.say(message);
+        }
+    }
+
+    /// Says a line of its own. Said even where no progress is wanted: it is why the command ends.
+    pub(super) fn say(&self, message: &str) {
+        self.suspend(|| write_line(message));
+    }
+
+    /// Runs `write` while the live lines are out of the way.
+    pub(super) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.audience {
+            Audience::Terminal(lines) => lines.suspend(write),
+            Audience::Nobody | Audience::Log => write(),
+        }
+    }
+
+    /// Leaves the live lines as they are.
+    pub(super) fn finish(&self) {
+        for bar in self.jobs.values().filter_map(|line| line.bar.as_ref()) {
+            if !bar.is_finished() {
+                bar.abandon();
+            }
+        }
+    }
+}
+
+impl Line {
+    /// What there is to say about an answer: only what is new.
+    fn answered(&mut self, status: &str) -> Option<String> {
+        self.trouble = None;
+        if self.told == status {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.told, status.to_owned());
+        Some(if before.is_empty() { status.to_owned() } else { format!("{before} → {status}") })
+    }
+
+    /// What there is to say about an error: only the first for its reason in a row.
+    fn failed(&mut self, error: &SourceError, next: &Next) -> Option<String> {
+        if self.trouble.replace(error.reason()) == Some(error.reason()) {
+            return None;
+        }
+        match next {
+            Next::AskIn(_) => Some(format!("{error}; asking again")),
+            // The command says why it ends.
+            Next::Ended(_) | Next::GiveUp(_) => None,
+        }
+    }
+
+    fn live_message(&self, error: Option<&SourceError>) -> String {
+        let told = if self.told.is_empty() { "…" } else { &self.told };
+        error.map_or_else(|| told.to_owned(), |error| format!("{told}  ({error}; asking again)"))
+    }
+
+    fn is_open(&self) -> bool {
+        !matches!(self.told.as_str(), "SUCCEEDED" | "FAILED")
+    }
+}
+
+fn live_line(lines: &MultiProgress, job: &JobKey) -> ProgressBar {
+    let bar = lines.add(ProgressBar::new_spinner());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(format!("{}/{}", job.workflow_name, job.job_id));
+    bar.set_message("…");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+#[expect(clippy::print_stderr, reason = "progress is for people, on standard error")]
+fn write_line(line: &str) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,179 @@
+//! A queue of keys by deadline, in which no key is ever handed out twice at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+use tokio::time::Instant;
+
+/// Keys that wait for their deadline, or are in flight.
+///
+/// Each key is in one of two places: waiting, with one deadline, or in flight, handed out by
+/// [`take_due`](Self::take_due) and not yet given back.
+#[derive(Debug)]
+pub struct Scheduler<K> {
+    waiting: BTreeSet<(Instant, K)>,
+    places: HashMap<K, Place>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Waiting(Instant),
+    InFlight,
+}
+
+impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
+    /// An empty queue.
+    pub fn new() -> Self {
+        Self { waiting: BTreeSet::new(), places: HashMap::new() }
+    }
+
+    /// Puts a new key in the queue. A key that waits already keeps the earlier of its two deadlines; one in flight
+    /// stays there.
+    pub fn schedule(&mut self, key: K, deadline: Instant) {
+        match self.places.get(&key) {
+            Some(Place::InFlight) => {}
+            Some(&Place::Waiting(earlier)) if earlier <= deadline => {}
+            Some(&Place::Waiting(later)) => {
+                self.waiting.remove(&(later, key.clone()));
+                self.wait(key, deadline);
+            }
+            None => self.wait(key, deadline),
+        }
+    }
+
+    /// The earliest deadline of a waiting key.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Hands out the waiting key with the earliest deadline, if that has come. The key is in flight until it is
+    /// given back.
+    pub fn take_due(&mut self, now: Instant) -> Option<(K, Instant)> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        let (deadline, key) = self.waiting.pop_first()?;
+        self.places.insert(key.clone(), Place::InFlight);
+        Some((key, deadline))
+    }
+
+    /// Takes back a key in flight: it waits again until `deadline`, or leaves for good.
+    pub fn give_back(&mut self, key: &K, deadline: Option<Instant>) {
+        if self.places.get(key) != Some(&Place::InFlight) {
+            return;
+        }
+        match deadline {
+            Some(deadline) => self.wait(key.clone(), deadline),
+            None => {
+                self.places.remove(key);
+            }
+        }
+    }
+
+    /// How many keys wait or are in flight.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether no key waits or is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn wait(&mut self, key: K, deadline: Instant) {
+        self.places.insert(key.clone(), Place::Waiting(deadline));
+        self.waiting.insert((deadline, key));
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord> Default for Scheduler<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_earliest_deadline_leaves_first_and_none_before_its_time() {
+        let start = Instant::now();
+        let mut scheduler = Scheduler::new();
+        scheduler.schedule("later", start + Duration::from_secs(2));
+        scheduler.schedule("sooner", start + Duration::from_secs(1));
+        assert_eq!(scheduler.take_due(start), None);
+        let now = start + Duration::from_secs(5);
+        assert_eq!(scheduler.take_due(now).map(|(key, _)| key), Some("sooner"));
+        assert_eq!(scheduler.take_due(now).map(|(key, _)| key), Some("later"));
+        assert_eq!(scheduler.take_due(now), None);
+    }
+
+    #[test]
+    fn a_key_scheduled_twice_keeps_its_earlier_deadline() {
+        let start = Instant::now();
+        let mut scheduler = Scheduler::new();
+        scheduler.schedule("job", start + Duration::from_secs(1));
+        scheduler.schedule("job", start + Duration::from_secs(9));
+        assert_eq!(scheduler.next_deadline(), Some(start + Duration::from_secs(1)));
+        scheduler.schedule("job", start);
+        assert_eq!(scheduler.next_deadline(), Some(start));
+        assert_eq!(scheduler.len(), 1);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Action {
+        Schedule(u8, u64),
+        TakeDue(u64),
+        GiveBack(u8, Option<u64>),
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        prop_oneof![
+            (0..8u8, 0..100u64).prop_map(|(key, at)| Action::Schedule(key, at)),
+            (0..100u64).prop_map(Action::TakeDue),
+            (0..8u8, prop::option::of(0..100u64)).prop_map(|(key, at)| Action::GiveBack(key, at)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_never_in_flight_twice_and_never_lost(
+            actions in prop::collection::vec(action(), 0..200),
+        ) {
+            let start = Instant::now();
+            let at = |seconds| start + Duration::from_secs(seconds);
+            let mut scheduler = Scheduler::new();
+            let mut present = HashSet::new();
+            let mut in_flight = HashSet::new();
+            for action in actions {
+                match action {
+                    Action::Schedule(key, deadline) => {
+                        scheduler.schedule(key, at(deadline));
+                        present.insert(key);
+                    }
+                    Action::TakeDue(now) => {
+                        let earliest = scheduler.next_deadline();
+                        if let Some((key, deadline)) = scheduler.take_due(at(now)) {
+                            prop_assert!(in_flight.insert(key), "{} was in flight already", key);
+                            prop_assert!(deadline <= at(now));
+                            prop_assert_eq!(Some(deadline), earliest);
+                        }
+                    }
+                    Action::GiveBack(key, deadline) => {
+                        if in_flight.remove(&key) && deadline.is_none() {
+                            present.remove(&key);
+                        }
+                        scheduler.give_back(&key, deadline.map(at));
+                    }
+                }
+                prop_assert_eq!(scheduler.len(), present.len());
+            }
+        }
+    }
+}

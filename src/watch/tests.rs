@@ -1,0 +1,356 @@
+//! The poller against a service in the same process, in paused time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch as channel;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::clock::TokioClock;
+use crate::domain::{Event, JobDetails, JobKind, ObservedStatus, Route, Routing};
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::source::{JobSource, PageToken, WorkflowPage};
+use crate::store::{
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Recorded, Settlement, Store, StoreError,
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Jobs that go through their lives on a timetable, and a service that limits its callers.
+struct Service {
+    started: Instant,
+    lives: HashMap<JobKey, Life>,
+    latency: Duration,
+    /// Requests a second that it bears.
+    limit: f64,
+    log: Mutex<Log>,
+}
+
+#[derive(Clone, Copy)]
+struct Life {
+    runs_at: Duration,
+    ends_at: Duration,
+}
+
+#[derive(Default)]
+struct Log {
+    requests: Vec<(Duration, JobKey, bool)>,
+    under_way: HashSet<JobKey>,
+    asked_twice_at_once: bool,
+    tokens: f64,
+    refilled: Duration,
+    panics_left: usize,
+}
+
+impl Service {
+    fn new(lives: impl IntoIterator<Item = (JobKey, Life)>) -> Self {
+        Self {
+            started: Instant::now(),
+            lives: lives.into_iter().collect(),
+            latency: Duration::from_millis(20),
+            limit: f64::INFINITY,
+            log: Mutex::default(),
+        }
+    }
+
+    /// Token bucket with a capacity of one second.
+    fn admits(&self, log: &mut Log, now: Duration) -> bool {
+        if self.limit.is_infinite() {
+            return true;
+        }
+        let gained = (now - log.refilled).as_secs_f64() * self.limit;
+        log.tokens = (log.tokens + gained).min(self.limit);
+        log.refilled = now;
+        let admits = log.tokens >= 1.0;
+        if admits {
+            log.tokens -= 1.0;
+        }
+        admits
+    }
+
+    fn requests_between(&self, from: Duration, to: Duration) -> (usize, usize) {
+        let log = self.log.lock().unwrap();
+        let within: Vec<_> =
+            log.requests.iter().filter(|(at, ..)| (from..to).contains(at)).collect();
+        (within.len(), within.iter().filter(|(.., admitted)| !admitted).count())
+    }
+}
+
+#[async_trait]
+impl JobSource for Service {
+    async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
+        let admitted = {
+            let mut log = self.log.lock().unwrap();
+            let now = self.started.elapsed();
+            log.asked_twice_at_once |= !log.under_way.insert(job.clone());
+            let admitted = self.admits(&mut log, now);
+            log.requests.push((now, job.clone(), admitted));
+            admitted
+        };
+        sleep(self.latency).await;
+        let panics = {
+            let mut log = self.log.lock().unwrap();
+            log.under_way.remove(job);
+            let panics = log.panics_left > 0;
+            log.panics_left = log.panics_left.saturating_sub(1);
+            panics
+        };
+        assert!(!panics, "a planted defect");
+        if !admitted {
+            return Err(SourceError::Throttled { retry_after: None, message: "slow down".into() });
+        }
+        let life = self.lives.get(job).ok_or(SourceError::NotFound { message: "no job".into() })?;
+        let status = match self.started.elapsed() {
+            age if age >= life.ends_at => JobStatus::Succeeded,
+            age if age >= life.runs_at => JobStatus::Running,
+            _ => JobStatus::Queued,
+        };
+        Ok(Observation { status: ObservedStatus::Known(status), details: JobDetails::default() })
+    }
+
+    async fn list_workflows(&self, _page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
+        Ok(WorkflowPage::default())
+    }
+}
+
+/// A store that refuses the first changes.
+struct Refusing {
+    store: MemoryStore,
+    refusals_left: Mutex<usize>,
+}
+
+#[async_trait]
+impl Store for Refusing {
+    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
+        {
+            let mut left = self.refusals_left.lock().unwrap();
+            if *left > 0 {
+                *left -= 1;
+                return Err(StoreError::Unusable("disk full".into()));
+            }
+        }
+        self.store.record(change).await
+    }
+    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
+        self.store.status(job).await
+    }
+    async fn due(
+        &self,
+        name: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.store.due(name, now, limit).await
+    }
+    async fn next_due(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(name, now).await
+    }
+    async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
+        self.store.settle(id, settlement).await
+    }
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.store.backlog().await
+    }
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        self.store.check_writable().await
+    }
+    async fn close(&self) {}
+}
+
+/// Keeps what the poller says happens next.
+#[derive(Default)]
+struct Notes(Mutex<Vec<(JobKey, Next)>>);
+
+impl Observer for Notes {
+    fn polled(&self, job: &JobKey, _: Result<&Observation, &SourceError>, next: &Next) {
+        self.0.lock().unwrap().push((job.clone(), next.clone()));
+    }
+}
+
+fn key(number: usize) -> JobKey {
+    JobKey {
+        account: "default".into(),
+        kind: JobKind::Matching,
+        workflow_name: "customers".into(),
+        job_id: format!("{number:032x}").into(),
+    }
+}
+
+fn watched(number: usize) -> WatchedJob {
+    WatchedJob { key: key(number), status: None, notifiers: Arc::default() }
+}
+
+fn life(runs_at: u64, ends_at: u64) -> Life {
+    Life { runs_at: Duration::from_secs(runs_at), ends_at: Duration::from_secs(ends_at) }
+}
+
+fn config(interval: u64) -> Config {
+    Config {
+        interval: Duration::from_secs(interval),
+        backoff: backoff::Policy { initial: Duration::from_secs(1), max: MINUTE },
+        get_rate: 5.0,
+        list_rate: 2.5,
+        concurrency: 32,
+        not_found_grace: 10 * MINUTE,
+    }
+}
+
+/// A poller whose events all go to a notifier `log`.
+fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Poller, Arc<Notes>) {
+    let notes = Arc::new(Notes::default());
+    let source = Arc::clone(service) as Arc<dyn JobSource>;
+    let poller = Poller {
+        account: Account { name: "default".into(), region: "eu-west-1".into(), source },
+        store: Arc::clone(store),
+        routing: Routing::new(vec![Route { notifier: "log".into(), filter: Default::default() }]),
+        clock: Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)),
+        patience: Patience::of_daemon(config.not_found_grace),
+        pacer: Pacer::new(config.get_rate, Instant::now()),
+        config,
+        metrics: Metrics::new().unwrap(),
+        observer: Arc::clone(&notes) as Arc<dyn Observer>,
+        recorded: channel::channel(()).0,
+        heartbeat: Heartbeat::new(),
+    };
+    (poller, notes)
+}
+
+/// Takes all events out of the outbox.
+async fn events(store: &dyn Store) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        let due = store.due("log", Timestamp::MAX, 100).await.unwrap();
+        if due.is_empty() {
+            return events;
+        }
+        for delivery in due {
+            let delivered = Settlement::Delivered { at: Timestamp::UNIX_EPOCH };
+            store.settle(delivery.id, &delivered).await.unwrap();
+            events.push(delivery.message.event);
+        }
+    }
+}
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_followed_to_its_end_and_every_change_is_told() {
+    let service = Arc::new(Service::new([(key(1), life(60, 300))]));
+    let store = memory();
+    let (poller, notes) = poller(&service, &store, config(15));
+    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    let told: Vec<_> = events(&*store).await.iter().map(|event| event.data.status).collect();
+    assert_eq!(told, [JobStatus::Queued, JobStatus::Running, JobStatus::Succeeded]);
+    let last = notes.0.lock().unwrap().last().cloned();
+    assert_eq!(last, Some((key(1), Next::Ended(JobStatus::Succeeded))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ended_in_an_earlier_run_is_not_asked_about() {
+    let service = Arc::new(Service::new([(key(1), life(0, 0))]));
+    let (poller, _) = poller(&service, &memory(), config(15));
+    let ended = WatchedJob { status: Some(JobStatus::Failed), ..watched(1) };
+    poller.run(vec![ended], CancellationToken::new()).await;
+    assert!(service.log.lock().unwrap().requests.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_never_asked_about_twice_at_once_however_slow_the_service() {
+    let mut service = Service::new((0..20).map(|number| (key(number), life(30, 90))));
+    service.latency = Duration::from_secs(8);
+    let service = Arc::new(service);
+    let (poller, _) = poller(&service, &memory(), config(1));
+    poller.run((0..20).map(watched).collect(), CancellationToken::new()).await;
+    assert!(!service.log.lock().unwrap().asked_twice_at_once);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_jobs_make_no_storm_at_start() {
+    let service = Arc::new(Service::new((0..10_000).map(|n| (key(n), life(0, 1_000_000)))));
+    let (poller, _) = poller(&service, &memory(), config(15));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(poller.run((0..10_000).map(watched).collect(), stop.clone()));
+    sleep(2 * MINUTE).await;
+    stop.cancel();
+    running.await.unwrap();
+    for second in 0..120 {
+        let (sent, _) =
+            service.requests_between(Duration::from_secs(second), Duration::from_secs(second + 1));
+        assert!(sent <= 11, "{sent} requests in second {second}");
+    }
+    let (sent, _) = service.requests_between(Duration::ZERO, 2 * MINUTE);
+    assert!((590..=606).contains(&sent), "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_at_a_quarter_of_the_demand_is_found_out_and_no_transition_is_lost() {
+    let mut service = Service::new((0..40).map(|number| (key(number), life(300, 900))));
+    service.limit = 2.0;
+    let service = Arc::new(service);
+    let store = memory();
+    let (poller, notes) = poller(&service, &store, config(5));
+    poller.run((0..40).map(watched).collect(), CancellationToken::new()).await;
+    let (sent, throttled) = service.requests_between(MINUTE, 100 * MINUTE);
+    assert!(throttled * 20 < sent, "{throttled} of {sent} throttled");
+    assert_eq!(events(&*store).await.len(), 40 * 3);
+    let notes = notes.0.lock().unwrap();
+    assert!(!notes.iter().any(|(_, next)| matches!(next, Next::GiveUp(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_shutdown_questions_under_way_are_dropped_at_once() {
+    let mut service = Service::new([(key(1), life(0, 1_000_000))]);
+    service.latency = 10 * MINUTE;
+    let (poller, _) = poller(&Arc::new(service), &memory(), config(15));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(poller.run(vec![watched(1)], stop.clone()));
+    sleep_until(Instant::now() + MINUTE).await;
+    let asked_to_stop = Instant::now();
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(asked_to_stop.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_the_store_refuses_is_told_once_the_store_works_again() {
+    let service = Arc::new(Service::new([(key(1), life(0, 60))]));
+    let refusing = Refusing { store: MemoryStore::default(), refusals_left: Mutex::new(5) };
+    let store: Arc<dyn Store> = Arc::new(refusing);
+    let (poller, _) = poller(&service, &store, config(15));
+    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    let events = events(&*store).await;
+    let last = events.last().unwrap();
+    assert_eq!(last.data.status, JobStatus::Succeeded);
+    let path: usize = events.iter().map(|event| 1 + event.data.inferred.len()).sum();
+    assert_eq!(path, 3, "told and inferred statuses are the whole path");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_breaks_off_does_not_lose_its_job() {
+    let service = Service::new([(key(1), life(0, 60))]);
+    service.log.lock().unwrap().panics_left = 1;
+    let service = Arc::new(service);
+    let store = memory();
+    let (poller, _) = poller(&service, &store, config(15));
+    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    assert_eq!(events(&*store).await.last().unwrap().data.status, JobStatus::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_the_service_does_not_know_is_given_up_after_the_grace() {
+    let service = Arc::new(Service::new([]));
+    let (poller, notes) = poller(&service, &memory(), config(15));
+    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    let elapsed = service.started.elapsed();
+    assert!((10 * MINUTE..11 * MINUTE).contains(&elapsed), "{elapsed:?}");
+    let last = notes.0.lock().unwrap().last().cloned();
+    assert!(matches!(last, Some((_, Next::GiveUp(SourceError::NotFound { .. })))));
+}
