@@ -1,6 +1,8 @@
 //! When to tell: takes deliveries from the outbox, keeps their order, retries, and gives up.
 
 mod attempt;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::time::Duration;

@@ -116,7 +116,7 @@ impl Context {
         let event_id = event.id;
         let recorded_at = event.time;
         let message = Message::encode(event)
-            .map_err(|source| StoreError::Damaged { event_id: event_id.to_string(), source })?;
+            .map_err(|error| StoreError::Unusable(format!("event {event_id}: {error}")))?;
         let change = Change { job: job.key.clone(), from, to, message, notifiers, recorded_at };
         match self.store.record(&change).await? {
             Recorded::Committed => {
