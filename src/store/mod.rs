@@ -1,5 +1,7 @@
 //! What survives: the port to the place where states, events and deliveries are kept, and its adapters.
 
+#[cfg(test)]
+mod conformance;
 mod memory;
 mod sqlite;
 
@@ -16,7 +18,12 @@ use crate::domain::{JobKey, JobStatus, Message};
 /// Keeps what must not be lost.
 ///
 /// All adapters pass one conformance suite. When a method returns `Ok`, its effect is durable as far as the
-/// adapter promises durability; when it returns an error, nothing has changed.
+/// adapter promises durability. When it returns an error, its effect is absent or, if the commit's own answer
+/// was lost, whole, never in part; asking again is always safe. The same holds for a call that is dropped
+/// midway. Instants are kept to the microsecond, cut off.
+///
+/// The pending deliveries of one (job, notifier) stand in line, in the order of their recording. Only the first
+/// in line is ever due; the next moves up when it is delivered or given up.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The last recorded status of `job`; `None` where nothing is recorded.
@@ -24,10 +31,13 @@ pub trait Store: Send + Sync {
 
     /// Records a change: the job's new status, its event, and one pending delivery for each notifier named,
     /// all of it or nothing. Changes nothing if the job's status is not [`Change::from`] any more.
+    ///
+    /// An event id that was recorded before is not told again, as when an account got another name in the
+    /// configuration: the status moves, the first body stays, and no delivery is made.
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError>;
 
-    /// Deliveries of `notifier` that are pending, due at `now`, and first in line: for each job, only the oldest
-    /// undelivered one. Those that have waited longest come first; at most `limit`.
+    /// Deliveries of `notifier` that are first in line and due at `now`, those due longest first, then in the
+    /// order of recording; at most `limit`. Does not claim them: until one is settled, it is returned again.
     async fn due(
         &self,
         notifier: &str,
@@ -36,23 +46,25 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Delivery>, StoreError>;
 
     /// When the next first-in-line delivery of `notifier` falls due after `now`; `None` where none waits for later.
+    /// Says nothing of those that are due already.
     async fn next_due(
         &self,
         notifier: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Writes down how an attempt at a delivery ended.
+    /// Writes down how an attempt at a delivery ended. Changes nothing if the delivery is not pending any more.
     async fn settle(&self, delivery: DeliveryId, settlement: &Settlement)
     -> Result<(), StoreError>;
 
-    /// How many deliveries wait or are dead, for each notifier that has any.
+    /// How many deliveries wait or are dead, for each notifier that has any, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
 
-    /// Proves that the store can write, without changing what it holds.
+    /// Proves that the store can write, by a write that no other method shows.
     async fn check_writable(&self) -> Result<(), StoreError>;
 
-    /// Waits until all that was accepted is safe, and lets go of the store.
+    /// Waits until all that was accepted is safe, and lets go of the store. Every later call fails, or finds
+    /// what is in memory.
     async fn close(&self);
 }
 
@@ -143,7 +155,9 @@ pub enum StoreError {
     #[error("{0}")]
     Unusable(String),
     /// Another process holds the database.
-    #[error("database {path} is in use by another process")]
+    #[error(
+        "database {path} is in use by another process. Stop that one, or name another file in [store] path"
+    )]
     Locked {
         /// The database file.
         path: String,
@@ -151,9 +165,11 @@ pub enum StoreError {
     /// The database refused a statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// A stored event cannot be read back.
-    #[error("stored event {event_id} is damaged")]
+    /// A stored event cannot be read back. Its delivery stays first in line until it is settled.
+    #[error("stored event {event_id} cannot be read")]
     Damaged {
+        /// The delivery that it was read for.
+        delivery: DeliveryId,
         /// Its id.
         event_id: String,
         /// What is wrong with it.
