@@ -1,57 +1,185 @@
 //! The embedded default: one SQLite file.
 
+mod file;
+mod lock;
+mod refusal;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use self::lock::Lock;
+use self::refusal::{not_migrated, refused};
 use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store, StoreError};
 use crate::domain::{JobKey, JobStatus};
 
-/// Keeps everything in one SQLite file.
-#[derive(Debug)]
-pub struct SqliteStore {}
-
-#[async_trait]
-impl Store for SqliteStore {
-    async fn status(&self, _job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        Ok(None)
-    }
-    async fn record(&self, _change: &Change) -> Result<Recorded, StoreError> {
-        Ok(Recorded::Committed)
-    }
-    async fn due(&self, _: &str, _: Timestamp, _: usize) -> Result<Vec<Delivery>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn next_due(&self, _: &str, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        Ok(None)
-    }
-    async fn settle(&self, _: DeliveryId, _: &Settlement) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn check_writable(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn close(&self) {}
-}
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The database file. Its folder must exist; the file is created.
-    pub path: std::path::PathBuf,
+    pub path: PathBuf,
     /// How long to wait for another process to let go of it.
-    pub lock_timeout: std::time::Duration,
+    pub lock_timeout: Duration,
+}
+
+/// Keeps everything in one SQLite file. What a method wrote is on the disk when it returns.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    /// `None` once closed.
+    open: Mutex<Option<Open>>,
 }
 
 impl SqliteStore {
-    /// Takes the lock, opens the file, and brings its schema up to date.
+    /// Takes the lock, opens the file, and brings its schema up to date. A new file is readable by its owner only.
     ///
     /// # Errors
     ///
     /// The file is in use, damaged, newer than this program, or cannot be written: nothing is overwritten.
-    pub async fn open(_config: &Config) -> Result<Self, StoreError> {
-        Err(StoreError::Unusable(String::new()))
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let path = file::resolve(&config.path)?;
+        let lock = Lock::acquire(&path, config.lock_timeout).await?;
+        file::create_if_missing(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .busy_timeout(Duration::from_secs(5))
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true);
+        // WAL is a mark in the file, so it is made only once the file has proved to be ours.
+        file::examine(&path, &options).await?;
+        let options = options.journal_mode(SqliteJournalMode::Wal);
+        let mut connection = options.connect().await.map_err(|error| refused(&path, error))?;
+        MIGRATOR.run(&mut connection).await.map_err(|error| not_migrated(&path, error))?;
+        let open = Mutex::new(Some(Open { connection: Some(connection), _lock: lock }));
+        Ok(Self { path, options, open })
+    }
+
+    /// The schema that this program writes: the number of its last migration.
+    pub fn schema_version() -> i64 {
+        MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
+    /// The one connection, when it is its turn, fit for a transaction.
+    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        let mut open = self.open.lock().await;
+        if let Some(open) = &mut *open {
+            open.renew_if_unfit(&self.options).await.map_err(|error| self.refused(error))?;
+        }
+        MutexGuard::try_map(open, |open| open.as_mut()?.connection.as_mut())
+            .map_err(|_| refusal::closed(&self.path))
+    }
+
+    fn refused(&self, error: impl Into<StoreError>) -> StoreError {
+        match error.into() {
+            StoreError::Database(error) => refused(&self.path, error),
+            error => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::status(&mut connection, job).await.map_err(|error| self.refused(error))
+    }
+
+    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::record(&mut connection, change).await.map_err(|error| self.refused(error))
+    }
+
+    async fn due(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::due(&mut connection, notifier, now, limit)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn next_due(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::next_due(&mut connection, notifier, now)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn settle(
+        &self,
+        delivery: DeliveryId,
+        settlement: &Settlement,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        statements::settle(&mut connection, delivery, settlement)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::backlog(&mut connection).await.map_err(|error| self.refused(error))
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        statements::probe(&mut connection).await.map_err(|error| self.refused(error))
+    }
+
+    async fn close(&self) {
+        // Taking the turn waits for the work in hand; that which queues behind finds the store closed.
+        let Some(open) = self.open.lock().await.take() else { return };
+        if let Some(connection) = open.connection
+            && let Err(error) = connection.close().await
+        {
+            // All that was committed is in the file or in the log beside it, which the next start reads.
+            tracing::warn!(path = %self.path.display(), %error, "the database did not close cleanly");
+        }
+    }
+}
+
+/// What an open store holds. The lock is let go last.
+#[derive(Debug)]
+struct Open {
+    /// One connection and no pool: SQLite writes one transaction at a time anyway, and this one is never busy.
+    connection: Option<SqliteConnection>,
+    _lock: Lock,
+}
+
+impl Open {
+    /// Opens the connection anew if its worker is gone, or if it believes in a transaction that is none.
+    ///
+    /// SQLite ends a transaction by itself when the disk is full or fails. sqlx 0.9 goes on counting it, and
+    /// refuses every `BEGIN` after that.
+    async fn renew_if_unfit(&mut self, options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+        let fit = match &mut self.connection {
+            // The answer to the ping comes after any rollback that a dropped transaction has queued.
+            Some(connection) => connection.ping().await.is_ok() && !connection.is_in_transaction(),
+            None => false,
+        };
+        if !fit {
+            self.connection = None;
+            self.connection = Some(options.connect().await?);
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,246 @@
+//! What is said to SQLite. Each function leaves no transaction open, whatever happens.
+
+use std::num::TryFromIntError;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+use crate::domain::{JobKey, JobStatus, Message};
+use crate::store::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, StoreError};
+
+/// Takes the right to write at once: a transaction that reads first and finds another writer in its way when it
+/// comes to writing fails instead of waiting.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+pub(super) const STATUS: &str = "SELECT status FROM jobs
+    WHERE account = ? AND kind = ? AND workflow_name = ? AND job_id = ?";
+
+pub(super) const DUE: &str = "SELECT d.id, d.attempts, d.created_at, d.event_id, e.body
+    FROM deliveries d CROSS JOIN events e ON e.id = d.event_id
+    WHERE d.notifier = ? AND d.first_in_line = 1 AND d.due_at <= ?
+    ORDER BY d.due_at, d.id LIMIT ?";
+
+pub(super) const NEXT_DUE: &str = "SELECT min(due_at) FROM deliveries
+    WHERE notifier = ? AND first_in_line = 1 AND due_at > ?";
+
+pub(super) const BACKLOG: &str =
+    "SELECT notifier, sum(state = 'pending') AS pending, sum(state = 'dead') AS dead,
+        min(created_at) FILTER (WHERE state = 'pending') AS oldest_pending
+    FROM deliveries WHERE state <> 'delivered' GROUP BY notifier ORDER BY notifier";
+
+const MOVE_JOB: &str =
+    "INSERT INTO jobs (account, kind, workflow_name, job_id, status, first_seen_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
+    ON CONFLICT DO UPDATE SET status = ?5, updated_at = ?6 RETURNING id";
+
+const ADD_EVENT: &str = "INSERT INTO events (id, job, type, body, recorded_at)
+    VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
+
+pub(super) const ADD_DELIVERY: &str = "INSERT INTO deliveries
+        (event_id, job, notifier, state, first_in_line, attempts, due_at, created_at)
+    VALUES (?1, ?2, ?3, 'pending', NOT EXISTS (
+        SELECT 1 FROM deliveries WHERE job = ?2 AND notifier = ?3 AND state = 'pending'
+    ), 0, ?4, ?4)
+    ON CONFLICT (event_id, notifier) DO NOTHING";
+
+const RETRY: &str = "UPDATE deliveries
+    SET attempts = attempts + 1, due_at = ?, last_reason = ?
+    WHERE id = ? AND state = 'pending'";
+
+const DELIVERED: &str = "UPDATE deliveries
+    SET state = 'delivered', first_in_line = 0, settled_at = ?
+    WHERE id = ? AND state = 'pending' RETURNING job, notifier";
+
+const DEAD: &str = "UPDATE deliveries
+    SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = attempts + 1, last_reason = ?
+    WHERE id = ? AND state = 'pending' RETURNING job, notifier";
+
+pub(super) const MOVE_UP: &str = "UPDATE deliveries SET first_in_line = 1 WHERE id = (
+        SELECT min(id) FROM deliveries WHERE job = ? AND notifier = ? AND state = 'pending'
+    )";
+
+const PROBE: &str = "UPDATE write_probe SET writes = writes + 1";
+
+pub(super) async fn status(
+    connection: &mut SqliteConnection,
+    job: &JobKey,
+) -> Result<Option<JobStatus>, sqlx::Error> {
+    let status: Option<String> = sqlx::query_scalar(STATUS)
+        .bind(&*job.account)
+        .bind(job.kind.as_str())
+        .bind(&*job.workflow_name)
+        .bind(&*job.job_id)
+        .fetch_optional(connection)
+        .await?;
+    status.map(|name| name.parse().map_err(|error| unreadable("status", error))).transpose()
+}
+
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    change: &Change,
+) -> Result<Recorded, sqlx::Error> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let status = status(&mut transaction, &change.job).await?;
+    if status != change.from {
+        transaction.rollback().await?;
+        return Ok(Recorded::Superseded(status));
+    }
+    let job = move_job(&mut transaction, change).await?;
+    if add_event(&mut transaction, change, job).await? {
+        for notifier in &change.notifiers {
+            sqlx::query(ADD_DELIVERY)
+                .bind(change.message.event.id.to_string())
+                .bind(job)
+                .bind(&**notifier)
+                .bind(change.recorded_at.as_microsecond())
+                .execute(&mut *transaction)
+                .await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(Recorded::Committed)
+}
+
+/// Writes the job's new status; returns the job's row.
+async fn move_job(connection: &mut SqliteConnection, change: &Change) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(MOVE_JOB)
+        .bind(&*change.job.account)
+        .bind(change.job.kind.as_str())
+        .bind(&*change.job.workflow_name)
+        .bind(&*change.job.job_id)
+        .bind(change.to.as_str())
+        .bind(change.recorded_at.as_microsecond())
+        .fetch_one(connection)
+        .await
+}
+
+/// Writes the event, unless its id is there; returns whether it was not.
+async fn add_event(
+    connection: &mut SqliteConnection,
+    change: &Change,
+    job: i64,
+) -> Result<bool, sqlx::Error> {
+    let event = &change.message.event;
+    let added = sqlx::query(ADD_EVENT)
+        .bind(event.id.to_string())
+        .bind(job)
+        .bind(event.event_type.as_str())
+        .bind(&*change.message.body)
+        .bind(change.recorded_at.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(added.rows_affected() > 0)
+}
+
+pub(super) async fn due(
+    connection: &mut SqliteConnection,
+    notifier: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let rows = sqlx::query(DUE)
+        .bind(notifier)
+        .bind(now.as_microsecond())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(delivery).collect()
+}
+
+fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
+    let id = DeliveryId(row.try_get("id")?);
+    let message = Message::decode(row.try_get("body")?);
+    Ok(Delivery {
+        id,
+        attempts: row.try_get("attempts")?,
+        created_at: instant(row.try_get("created_at")?, "created_at")?,
+        message: match message {
+            Ok(message) => message,
+            Err(source) => {
+                let event_id = row.try_get("event_id")?;
+                return Err(StoreError::Damaged { delivery: id, event_id, source });
+            }
+        },
+    })
+}
+
+pub(super) async fn next_due(
+    connection: &mut SqliteConnection,
+    notifier: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let due_at: Option<i64> = sqlx::query_scalar(NEXT_DUE)
+        .bind(notifier)
+        .bind(now.as_microsecond())
+        .fetch_one(connection)
+        .await?;
+    due_at.map(|due_at| instant(due_at, "due_at")).transpose()
+}
+
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    delivery: DeliveryId,
+    settlement: &Settlement,
+) -> Result<(), sqlx::Error> {
+    let ended = match settlement {
+        Settlement::Retry { due_at, reason } => {
+            sqlx::query(RETRY)
+                .bind(due_at.as_microsecond())
+                .bind(reason)
+                .bind(delivery.0)
+                .execute(connection)
+                .await?;
+            return Ok(());
+        }
+        Settlement::Delivered { at } => sqlx::query_as(DELIVERED).bind(at.as_microsecond()),
+        Settlement::Dead { at, reason } => {
+            sqlx::query_as(DEAD).bind(at.as_microsecond()).bind(reason)
+        }
+    };
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let line: Option<(i64, String)> =
+        ended.bind(delivery.0).fetch_optional(&mut *transaction).await?;
+    if let Some((job, notifier)) = line {
+        sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
+}
+
+pub(super) async fn backlog(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Backlog>, sqlx::Error> {
+    let rows = sqlx::query(BACKLOG).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let oldest_pending: Option<i64> = row.try_get("oldest_pending")?;
+            Ok(Backlog {
+                notifier: row.try_get::<&str, _>("notifier")?.into(),
+                pending: count(row, "pending")?,
+                dead: count(row, "dead")?,
+                oldest_pending: oldest_pending
+                    .map(|created_at| instant(created_at, "oldest_pending"))
+                    .transpose()?,
+            })
+        })
+        .collect()
+}
+
+/// Writes a row that nobody reads.
+pub(super) async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(PROBE).execute(connection).await.map(drop)
+}
+
+fn count(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+    let count: i64 = row.try_get(column)?;
+    count.try_into().map_err(|error: TryFromIntError| unreadable(column, error))
+}
+
+fn instant(microseconds: i64, column: &str) -> Result<Timestamp, sqlx::Error> {
+    Timestamp::from_microsecond(microseconds).map_err(|error| unreadable(column, error))
+}
+
+/// What a column holds is nothing that this program writes.
+fn unreadable(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
+}
