@@ -3,8 +3,11 @@
 //! An adapter makes one attempt and says how it went. Retries, order and bookkeeping live in [`crate::deliver`].
 
 mod command;
+mod reason;
 mod sns;
 mod stdout;
+#[cfg(test)]
+mod testing;
 mod webhook;
 
 use std::time::Duration;
@@ -42,6 +45,18 @@ pub enum Outcome {
         /// What happened. Holds no secret.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// It did not work, and the receiver does not say when to come back.
+    fn retry(reason: impl Into<String>) -> Self {
+        Self::Retry { reason: reason.into(), after: None }
+    }
+
+    /// It will never work.
+    fn reject(reason: impl Into<String>) -> Self {
+        Self::Reject { reason: reason.into() }
+    }
 }
 
 /// Why a notifier cannot be built from its configuration.

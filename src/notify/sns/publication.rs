@@ -1,0 +1,231 @@
+//! What SNS is given for an event: a body and its attributes, within SNS's limits.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::mem;
+
+use aws_sdk_sns::types::MessageAttributeValue;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::{EVENT_NAMESPACE, Event, Message};
+
+/// Bytes that a message may have, its attributes' names, types and values included
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
+const SIZE_LIMIT: usize = 262_144;
+/// Characters that a group id may have.
+const GROUP_ID_LIMIT: usize = 128;
+const ATTRIBUTE_TYPE: &str = "String";
+/// Where an error message was cut.
+const CUT: &str = "…";
+
+/// One message to publish.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Publication<'a> {
+    /// The event, in full or trimmed.
+    pub(super) body: Cow<'a, str>,
+    /// Name and value. SNS refuses empty values, and SQS drops a message with more than ten.
+    attributes: Vec<(&'static str, String)>,
+}
+
+/// The event does not fit into a message even without its error message.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the event has {size} bytes without its error message, and SNS takes no more than {SIZE_LIMIT}"
+)]
+pub(super) struct Oversized {
+    size: usize,
+}
+
+impl<'a> Publication<'a> {
+    /// The event as it is if it fits, and else with a shorter error message and `truncated: true`.
+    pub(super) fn of(message: &'a Message) -> Result<Self, Oversized> {
+        let mut attributes = attributes(&message.event);
+        if message.body.len() + size_of(&attributes) <= SIZE_LIMIT {
+            return Ok(Self { body: Cow::Borrowed(&message.body), attributes });
+        }
+        attributes.push(("truncated", "true".to_owned()));
+        let body = trimmed(message, SIZE_LIMIT.saturating_sub(size_of(&attributes)))?;
+        Ok(Self { body: Cow::Owned(body), attributes })
+    }
+
+    /// The attributes as the SDK takes them.
+    pub(super) fn message_attributes(&self) -> HashMap<String, MessageAttributeValue> {
+        self.attributes
+            .iter()
+            .filter_map(|(name, value)| {
+                let value = MessageAttributeValue::builder()
+                    .data_type(ATTRIBUTE_TYPE)
+                    .string_value(value)
+                    .build()
+                    .ok()?;
+                Some(((*name).to_owned(), value))
+            })
+            .collect()
+    }
+}
+
+/// What filter policies can use.
+fn attributes(event: &Event) -> Vec<(&'static str, String)> {
+    let data = &event.data;
+    let mut attributes = vec![
+        ("eventType", event.event_type.to_string()),
+        ("status", data.status.to_string()),
+        ("previousStatus", data.previous_status.map_or_else(String::new, |s| s.to_string())),
+        ("workflowName", data.workflow_name.clone()),
+        ("kind", data.kind.to_string()),
+        ("account", data.account.clone()),
+        ("region", data.region.clone()),
+    ];
+    attributes.retain(|(_, value)| !value.is_empty());
+    attributes
+}
+
+fn size_of(attributes: &[(&str, String)]) -> usize {
+    attributes.iter().map(|(name, value)| name.len() + ATTRIBUTE_TYPE.len() + value.len()).sum()
+}
+
+/// The body with as much of the error message as leaves it at most `limit` bytes long.
+fn trimmed(message: &Message, limit: usize) -> Result<String, Oversized> {
+    let mut event = message.event.clone();
+    let details = event.data.details.error_details.as_mut();
+    let error_message = details
+        .and_then(|details| details.error_message.as_mut())
+        .map(|error_message| mem::replace(error_message, CUT.to_owned()));
+    let mut body = serde_json::to_value(event).unwrap_or_default();
+    body["data"]["truncated"] = Value::Bool(true);
+    let size = body.to_string().len();
+    let room = limit.checked_sub(size).ok_or(Oversized { size })?;
+    if let Some(error_message) = error_message {
+        let begin = beginning(&error_message, room);
+        body["data"]["errorDetails"]["errorMessage"] = format!("{begin}{CUT}").into();
+    }
+    Ok(body.to_string())
+}
+
+/// As much of `text` as takes at most `room` bytes inside a JSON string.
+fn beginning(text: &str, mut room: usize) -> &str {
+    for (at, c) in text.char_indices() {
+        let quoted = Value::from(c.to_string()).to_string();
+        match room.checked_sub(quoted.len() - r#""""#.len()) {
+            Some(rest) => room = rest,
+            None => return &text[..at],
+        }
+    }
+    text
+}
+
+/// The FIFO group of the job that `event` is about: its events keep their order, other jobs' go beside them.
+pub(super) fn group_id(event: &Event) -> String {
+    let data = &event.data;
+    let group = format!("{}/{}/{}/{}", data.region, data.kind, data.workflow_name, data.job_id);
+    let allowed = group.bytes().all(|byte| byte.is_ascii_graphic());
+    if allowed && group.len() <= GROUP_ID_LIMIT {
+        group
+    } else {
+        Uuid::new_v5(&EVENT_NAMESPACE, group.as_bytes()).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::notify::testing::{failed, failed_with, succeeded};
+
+    fn size(publication: &Publication<'_>) -> usize {
+        publication.body.len() + size_of(&publication.attributes)
+    }
+
+    #[test]
+    fn an_event_that_fits_is_sent_byte_for_byte_with_every_attribute_it_has() {
+        let message = succeeded();
+        let publication = Publication::of(&message).unwrap();
+        assert_eq!(publication.body, &*message.body);
+        assert_eq!(
+            publication.attributes,
+            [
+                ("eventType", "dev.matchwatch.job.succeeded.v1"),
+                ("status", "SUCCEEDED"),
+                ("previousStatus", "RUNNING"),
+                ("workflowName", "customers"),
+                ("kind", "matching"),
+                ("account", "main"),
+                ("region", "eu-west-1"),
+            ]
+            .map(|(name, value)| (name, value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn an_attribute_without_a_value_is_left_out() {
+        let attributes = attributes(&failed().event);
+        assert!(attributes.iter().all(|(name, _)| *name != "previousStatus"));
+    }
+
+    #[test]
+    fn the_largest_event_that_fits_is_not_trimmed_and_one_byte_more_is() {
+        let overhead = size(&Publication::of(&failed_with("")).unwrap());
+        let fits = failed_with(&"x".repeat(SIZE_LIMIT - overhead));
+        let publication = Publication::of(&fits).unwrap();
+        assert_eq!((size(&publication), &*publication.body), (SIZE_LIMIT, &*fits.body));
+        let exceeds = failed_with(&"x".repeat(SIZE_LIMIT - overhead + 1));
+        let publication = Publication::of(&exceeds).unwrap();
+        assert_eq!(size(&publication), SIZE_LIMIT, "all the room is used");
+        assert_eq!(publication.attributes.last(), Some(&("truncated", "true".to_owned())));
+        assert!(publication.attributes.len() <= 10);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_trimmed_event_is_the_event_with_a_shorter_error_message(
+            pattern in r#"[a-z"\\\n\u{1}äß€😀]{1,20}"#,
+        ) {
+            let error_message = pattern.repeat(SIZE_LIMIT / pattern.len() + 1);
+            let message = failed_with(&error_message);
+            let publication = Publication::of(&message).unwrap();
+            prop_assert!(size(&publication) <= SIZE_LIMIT);
+            // A character takes at most six bytes in JSON.
+            prop_assert!(size(&publication) > SIZE_LIMIT - 6);
+
+            let mut body: Value = serde_json::from_str(&publication.body).unwrap();
+            prop_assert_eq!(body["data"].as_object_mut().unwrap().remove("truncated"), Some(true.into()));
+            let kept = body["data"]["errorDetails"]["errorMessage"].take();
+            let kept = kept.as_str().unwrap().strip_suffix(CUT).unwrap();
+            prop_assert!(error_message.starts_with(kept));
+            body["data"]["errorDetails"]["errorMessage"] = error_message.as_str().into();
+            prop_assert_eq!(body.to_string(), &*message.body);
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_for_other_reasons_is_refused() {
+        let mut event = failed().event;
+        event.data.workflow_name = "w".repeat(SIZE_LIMIT);
+        let message = Message::encode(event).unwrap();
+        let error = Publication::of(&message).unwrap_err();
+        assert!(error.to_string().ends_with("SNS takes no more than 262144"), "{error}");
+    }
+
+    #[test]
+    fn a_jobs_events_share_a_group_that_sns_accepts() {
+        let (mut first, mut second) = (succeeded().event, failed().event);
+        assert_eq!(
+            group_id(&first),
+            "eu-west-1/matching/customers/0123456789abcdef0123456789abcdef"
+        );
+        for workflow_name in ["customers".to_owned(), "w".repeat(255), "with space".to_owned()] {
+            first.data.workflow_name.clone_from(&workflow_name);
+            second.data.workflow_name.clone_from(&workflow_name);
+            assert_ne!(first.data.status, second.data.status);
+            assert_eq!(group_id(&first), group_id(&second));
+            assert!(group_id(&first).len() <= GROUP_ID_LIMIT);
+            assert!(group_id(&first).bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+        second.data.job_id = "another".to_owned();
+        assert_ne!(group_id(&first), group_id(&second));
+    }
+}

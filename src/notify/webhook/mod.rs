@@ -1,0 +1,203 @@
+//! HTTP POST in CloudEvents structured mode, signed as Standard Webhooks.
+
+mod answer;
+mod redact;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, USER_AGENT,
+};
+use reqwest::{Client, Url, redirect};
+use serde::Deserialize;
+use standardwebhooks::{
+    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
+};
+
+use self::redact::Redactor;
+use self::signature::Signer;
+use super::reason::causes;
+use super::{ConfigError, Notifier, Outcome};
+use crate::clock::SharedClock;
+use crate::domain::Message;
+use crate::duration;
+use crate::secret::{MaybeSecret, SecretRef};
+
+/// Keys of a `[[notifier]]` with `type = "webhook"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to post.
+    pub url: MaybeSecret,
+    /// Signing secrets (`whsec_…`); the first is the newest. With several, the message carries one signature each.
+    #[serde(default)]
+    pub secrets: Vec<SecretRef>,
+    /// Further headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, MaybeSecret>,
+    /// Time that one attempt may take.
+    #[serde(default = "default_timeout", deserialize_with = "crate::duration::deserialize")]
+    pub timeout: Duration,
+}
+
+const fn default_timeout() -> Duration {
+    Duration::from_secs(20)
+}
+
+/// Posts events to one URL.
+///
+/// The URL is treated as a secret, as chat tools put theirs into it: what is shown of it is the host.
+pub struct Webhook {
+    client: Client,
+    clock: SharedClock,
+    url: Url,
+    headers: HeaderMap,
+    signer: Signer,
+    timeout: Duration,
+    redactor: Redactor,
+}
+
+impl Webhook {
+    /// Fetches the secrets and checks URL and headers. `client` comes from [`Webhook::http_client`].
+    ///
+    /// # Errors
+    ///
+    /// A secret is missing or malformed, the URL is none, a header cannot be sent.
+    pub fn new(config: &Config, client: Client, clock: SharedClock) -> Result<Self, ConfigError> {
+        let url = parse_url(&config.url)?;
+        let headers = parse_headers(&config.headers)?;
+        let signer = Signer::new(&config.secrets)?;
+        let redactor = Redactor::new(&url, &headers);
+        Ok(Self { client, clock, url, headers, signer, timeout: config.timeout, redactor })
+    }
+
+    /// The HTTP client that all webhooks share: one connection pool, one TLS set-up. It follows no redirects
+    /// and takes its proxies from the environment.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up, as where a machine has no CA certificates.
+    pub fn http_client() -> Result<Client, ConfigError> {
+        Client::builder()
+            .user_agent(concat!("matchwatch/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(|error| {
+                ConfigError(format!(
+                    "webhook: HTTPS cannot be set up (are CA certificates installed?): {}",
+                    causes(&error)
+                ))
+            })
+    }
+
+    async fn post(&self, message: &Message) -> Result<reqwest::Response, Failure> {
+        let id = message.event.id.to_string();
+        let timestamp = self.clock.now().as_second();
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .timeout(self.timeout)
+            .headers(self.headers.clone())
+            .header(CONTENT_TYPE, "application/cloudevents+json; charset=UTF-8")
+            .header(HEADER_WEBHOOK_ID, &id)
+            .header(HEADER_WEBHOOK_TIMESTAMP, timestamp);
+        if let Some(signature) = self.signer.sign(&id, timestamp, &message.body)? {
+            request = request.header(HEADER_WEBHOOK_SIGNATURE, signature);
+        }
+        Ok(request.body(message.body.to_string()).send().await?)
+    }
+
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// A failure in words that show nothing of the URL but its host.
+    fn explain(&self, failure: Failure) -> String {
+        let words = match failure {
+            Failure::Http(error) if error.is_timeout() => {
+                format!("no answer within {}", duration::display(self.timeout))
+            }
+            Failure::Http(error) => self.redactor.redact(&causes(&error.without_url())),
+            Failure::Signature(error) => format!("cannot sign the event: {error}"),
+        };
+        format!("{}: {words}", self.host())
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("host", &self.host())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Notifier for Webhook {
+    async fn notify(&self, message: &Message) -> Outcome {
+        match self.post(message).await {
+            Ok(response) => {
+                answer::judge(response, self.host(), self.clock.now(), &self.redactor).await
+            }
+            Err(failure) => Outcome::retry(self.explain(failure)),
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Signature(#[from] WebhookError),
+}
+
+fn parse_url(configured: &MaybeSecret) -> Result<Url, ConfigError> {
+    let refuse = |problem: &dyn fmt::Display| ConfigError(format!("url: {problem}"));
+    let text = configured.resolve().map_err(|error| refuse(&error))?;
+    let url: Url = text.expose().parse().map_err(|error| {
+        refuse(&format_args!("is no URL ({error}): write one such as https://example.com/hook"))
+    })?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(refuse(&"must begin with https:// or http://")),
+    }
+}
+
+fn parse_headers(configured: &BTreeMap<String, MaybeSecret>) -> Result<HeaderMap, ConfigError> {
+    let mut headers = HeaderMap::new();
+    for (key, value) in configured {
+        let refuse = |problem: &dyn fmt::Display| ConfigError(format!("headers.{key}: {problem}"));
+        let name: HeaderName =
+            key.parse().map_err(|_| refuse(&"is no name that a header can have"))?;
+        if is_ours(&name) {
+            return Err(refuse(&"is set by matchwatch itself: leave it out"));
+        }
+        let value = value.resolve().map_err(|error| refuse(&error))?;
+        let mut value: HeaderValue = value
+            .expose()
+            .parse()
+            .map_err(|_| refuse(&"its value holds characters that a header cannot carry"))?;
+        value.set_sensitive(true);
+        if headers.insert(name, value).is_some() {
+            return Err(refuse(&"is given twice: case makes no difference in a header's name"));
+        }
+    }
+    Ok(headers)
+}
+
+/// Whether a header is decided by this adapter or by HTTP itself.
+fn is_ours(name: &HeaderName) -> bool {
+    [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT].contains(name)
+        || [HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, HEADER_WEBHOOK_SIGNATURE]
+            .contains(&name.as_str())
+}

@@ -1,0 +1,273 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use standardwebhooks::Webhook as Verifier;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::clock::Clock;
+use crate::notify::testing::{Receiver, succeeded};
+
+const OLD: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
+/// 2025-06-01 08:00:00 UTC.
+const NOW: i64 = 1_748_764_800;
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(NOW).unwrap()
+    }
+}
+
+fn config(address: SocketAddr) -> Config {
+    Config {
+        url: MaybeSecret::Plain(format!("http://{address}/hooks/T0SECRET?token=s3cr3t-value")),
+        secrets: Vec::new(),
+        headers: BTreeMap::new(),
+        timeout: Duration::from_secs(10),
+    }
+}
+
+/// Keeps `values` in files, as an operator would.
+fn kept(dir: &TempDir, values: &[&str]) -> Vec<SecretRef> {
+    let keep = |(number, value): (usize, &&str)| {
+        let path = dir.path().join(number.to_string());
+        std::fs::write(&path, value).unwrap();
+        SecretRef::File(path)
+    };
+    values.iter().enumerate().map(keep).collect()
+}
+
+fn webhook(config: &Config) -> Result<Webhook, ConfigError> {
+    Webhook::new(config, Webhook::http_client().unwrap(), Arc::new(FixedClock))
+}
+
+/// What becomes of an event when the receiver answers so.
+async fn outcome_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Outcome {
+    let mut receiver = Receiver::answering(status, headers, body).await;
+    let outcome = webhook(&config(receiver.address)).unwrap().notify(&succeeded()).await;
+    receiver.request();
+    assert!(receiver.is_idle(), "one attempt is one request");
+    outcome
+}
+
+fn reason(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Retry { reason, .. } | Outcome::Reject { reason } => reason,
+        Outcome::Delivered => panic!("delivered"),
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_posted_as_a_structured_cloudevent() {
+    let mut receiver = Receiver::answering(204, &[], "").await;
+    let outcome = webhook(&config(receiver.address)).unwrap().notify(&succeeded()).await;
+    assert_eq!(outcome, Outcome::Delivered);
+    let request = receiver.request();
+    assert_eq!(request.uri, "/hooks/T0SECRET?token=s3cr3t-value");
+    assert_eq!(request.body, *succeeded().body);
+    let header = |name: &str| request.headers[name].to_str().unwrap();
+    assert_eq!(header("content-type"), "application/cloudevents+json; charset=UTF-8");
+    assert_eq!(header("user-agent"), concat!("matchwatch/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(header("webhook-id"), succeeded().event.id.to_string());
+    assert_eq!(header("webhook-timestamp"), NOW.to_string());
+    assert!(!request.headers.contains_key("webhook-signature"), "there is no secret to sign with");
+}
+
+#[tokio::test]
+async fn each_secret_signs_the_newest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut receiver = Receiver::answering(200, &[], "ok").await;
+    let config = Config { secrets: kept(&dir, &[NEW, OLD]), ..config(receiver.address) };
+    assert_eq!(webhook(&config).unwrap().notify(&succeeded()).await, Outcome::Delivered);
+    let request = receiver.request();
+    let id = succeeded().event.id.to_string();
+    let expected = [NEW, OLD].map(|secret| {
+        Verifier::new(secret).unwrap().sign(&id, NOW, request.body.as_bytes()).unwrap()
+    });
+    assert_eq!(request.headers["webhook-signature"], expected.join(" "));
+}
+
+#[tokio::test]
+async fn further_headers_are_sent() {
+    let mut receiver = Receiver::answering(200, &[], "").await;
+    let headers = [("X-Team", "data"), ("authorization", "Bearer t0ken-t0ken")];
+    let headers = headers.map(|(name, value)| (name.into(), MaybeSecret::Plain(value.into())));
+    let config = Config { headers: headers.into(), ..config(receiver.address) };
+    assert_eq!(webhook(&config).unwrap().notify(&succeeded()).await, Outcome::Delivered);
+    let request = receiver.request();
+    assert_eq!(request.headers["x-team"], "data");
+    assert_eq!(request.headers["authorization"], "Bearer t0ken-t0ken");
+}
+
+#[tokio::test]
+async fn only_2xx_is_delivered_and_only_410_rejects() {
+    for status in [200, 201, 202, 204, 299] {
+        assert_eq!(outcome_of(status, &[], "").await, Outcome::Delivered, "{status}");
+    }
+    for status in [300, 304, 400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504] {
+        let outcome = outcome_of(status, &[], "").await;
+        assert!(matches!(outcome, Outcome::Retry { after: None, .. }), "{status}: {outcome:?}");
+    }
+    let gone = Outcome::reject("127.0.0.1 answered 410 Gone: unsubscribed");
+    assert_eq!(outcome_of(410, &[], "unsubscribed").await, gone);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Receiver::answering(200, &[], "").await;
+    let location = format!("http://{}/", elsewhere.address);
+    let outcome = outcome_of(307, &[("location", &location)], "").await;
+    assert_eq!(
+        reason(&outcome),
+        "127.0.0.1 answered 307 Temporary Redirect (redirects are not followed)"
+    );
+    assert!(elsewhere.is_idle());
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_in_seconds_and_as_a_date_where_it_has_a_meaning() {
+    for (status, value, expected) in [
+        (429, "120", Some(120)),
+        (503, " 7 ", Some(7)),
+        (503, "Sun, 01 Jun 2025 08:01:30 GMT", Some(90)),
+        (429, "Sun, 01 Jun 2025 07:00:00 GMT", Some(0)),
+        (429, "soon", None),
+        (429, "-1", None),
+        (500, "120", None),
+    ] {
+        let outcome = outcome_of(status, &[("retry-after", value)], "").await;
+        let Outcome::Retry { after, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(after, expected.map(Duration::from_secs), "{status} {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_reason_tells_the_beginning_of_the_answer_and_no_more() {
+    let body = format!("bad\r\n\u{1b}[31mrequest {}", "x".repeat(5_000_000));
+    let outcome = outcome_of(400, &[], &body).await;
+    let expected = format!("bad [31mrequest {}…", "x".repeat(184));
+    assert_eq!(reason(&outcome), format!("127.0.0.1 answered 400 Bad Request: {expected}"));
+}
+
+#[tokio::test]
+async fn a_receiver_that_echoes_secrets_does_not_make_us_tell_them() {
+    let echo = "Cannot POST /hooks/T0SECRET?token=s3cr3t-value for Bearer t0ken-t0ken: T0SECRET";
+    let receiver = Receiver::answering(404, &[], echo).await;
+    let authorization = MaybeSecret::Plain("Bearer t0ken-t0ken".into());
+    let headers = BTreeMap::from([("authorization".into(), authorization)]);
+    let config = Config { headers, ..config(receiver.address) };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert_eq!(
+        reason(&outcome),
+        "127.0.0.1 answered 404 Not Found: Cannot POST [redacted]?[redacted] for [redacted]: [redacted]"
+    );
+}
+
+#[tokio::test]
+async fn no_connection_is_retried_and_shows_the_host_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = config(listener.local_addr().unwrap());
+    drop(listener);
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert!(matches!(outcome, Outcome::Retry { after: None, .. }));
+    let reason = reason(&outcome);
+    assert!(reason.starts_with("127.0.0.1: "), "{reason}");
+    assert!(reason.contains("refused"), "{reason}");
+    assert!(!reason.contains("SECRET") && !reason.contains("s3cr3t"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_retried() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = config(listener.local_addr().unwrap());
+    let config = Config { timeout: Duration::from_millis(100), ..config };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert_eq!(outcome, Outcome::retry("127.0.0.1: no answer within 100ms"));
+}
+
+#[test]
+fn a_malformed_secret_is_refused_without_being_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    for secret in [
+        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_",
+        "whsec_bm90IGxvbmcgZW5vdWdo",
+        "whsec_!!!!9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        &format!("whsec_{}", "A".repeat(88)),
+    ] {
+        let secrets = kept(&dir, &[secret]);
+        let place = secrets[0].to_string();
+        let config = Config { secrets, ..config(([127, 0, 0, 1], 1).into()) };
+        let error = webhook(&config).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "secrets: {place} holds no signing secret: \
+                 write whsec_ and the base64 of 24 to 64 random bytes"
+            )
+        );
+    }
+    for bytes in [24, 64] {
+        let encoded = match bytes {
+            24 => "A".repeat(32),
+            _ => format!("{}==", "A".repeat(86)),
+        };
+        let secrets = kept(&dir, &[&format!("whsec_{encoded}")]);
+        let config = Config { secrets, ..config(([127, 0, 0, 1], 1).into()) };
+        assert!(webhook(&config).is_ok(), "{bytes} bytes");
+    }
+}
+
+#[test]
+fn what_is_no_url_is_refused_without_being_shown() {
+    for url in ["", "hooks.example.com/T0SECRET", "ftp://example.com/T0SECRET", "https://"] {
+        let config = Config {
+            url: MaybeSecret::Plain(url.to_owned()),
+            ..config(([127, 0, 0, 1], 1).into())
+        };
+        let error = webhook(&config).unwrap_err().to_string();
+        assert!(error.starts_with("url: "), "{error}");
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+}
+
+#[test]
+fn headers_that_are_ours_or_cannot_be_sent_are_refused() {
+    for (name, value, problem) in [
+        ("Content-Type", "text/plain", "is set by matchwatch itself"),
+        ("webhook-ID", "1", "is set by matchwatch itself"),
+        ("webhook-signature", "v1,x", "is set by matchwatch itself"),
+        ("Webhook-Timestamp", "1", "is set by matchwatch itself"),
+        ("host", "example.com", "is set by matchwatch itself"),
+        ("user-agent", "curl", "is set by matchwatch itself"),
+        ("two words", "x", "is no name that a header can have"),
+        ("x-team", "line\nbreak", "holds characters that a header cannot carry"),
+    ] {
+        let headers = BTreeMap::from([(name.to_owned(), MaybeSecret::Plain(value.to_owned()))]);
+        let config = Config { headers, ..config(([127, 0, 0, 1], 1).into()) };
+        let error = webhook(&config).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("headers.{name}: ")), "{error}");
+        assert!(error.contains(problem), "{error}");
+    }
+    let twice = ["X-Team", "x-team"].map(|name| (name.into(), MaybeSecret::Plain("data".into())));
+    let config = Config { headers: twice.into(), ..config(([127, 0, 0, 1], 1).into()) };
+    assert!(webhook(&config).unwrap_err().to_string().contains("is given twice"));
+}
+
+#[test]
+fn no_print_shows_a_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let authorization = MaybeSecret::Plain("Bearer t0ken-t0ken".into());
+    let config = Config {
+        secrets: kept(&dir, &[OLD]),
+        headers: BTreeMap::from([("authorization".into(), authorization)]),
+        ..config(([127, 0, 0, 1], 1).into())
+    };
+    let shown = format!("{:?}", webhook(&config).unwrap());
+    assert_eq!(shown, "Webhook { host: \"127.0.0.1\", timeout: 10s, .. }");
+}
