@@ -1,5 +1,8 @@
 //! A program of the operator's, run once for each event.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -73,9 +76,16 @@ impl Command {
     }
 
     fn start(&self, event: &Event) -> io::Result<Child> {
-        tokio::process::Command::new(&self.program)
+        let mut command = tokio::process::Command::new(&self.program);
+        for (name, value) in variables(event) {
+            match value {
+                Some(value) => command.env(name, presentable(&value)),
+                // Ours may hold one, if we were started by such a program.
+                None => command.env_remove(name),
+            };
+        }
+        command
             .args(&self.arguments)
-            .envs(variables(event))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -147,11 +157,11 @@ impl Notifier for Command {
     }
 }
 
-/// What the program is told in its environment. A field that the event has not is not set.
-fn variables(event: &Event) -> impl Iterator<Item = (&'static str, String)> {
+/// What the program is told in its environment. A field that the event does not have is not set.
+fn variables(event: &Event) -> [(&'static str, Option<String>); 10] {
     let data = &event.data;
     let error_message =
-        data.details.error_details.as_ref().and_then(|d| d.error_message.as_deref());
+        data.details.error_details.as_ref().and_then(|details| details.error_message.clone());
     [
         ("MATCHWATCH_EVENT_ID", Some(event.id.to_string())),
         ("MATCHWATCH_EVENT_TYPE", Some(event.event_type.to_string())),
@@ -162,10 +172,8 @@ fn variables(event: &Event) -> impl Iterator<Item = (&'static str, String)> {
         ("MATCHWATCH_PREVIOUS_STATUS", data.previous_status.map(|status| status.to_string())),
         ("MATCHWATCH_REGION", Some(data.region.clone())),
         ("MATCHWATCH_ACCOUNT", Some(data.account.clone())),
-        ("MATCHWATCH_ERROR_MESSAGE", error_message.map(str::to_owned)),
+        ("MATCHWATCH_ERROR_MESSAGE", error_message),
     ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, presentable(&value?))))
 }
 
 /// `value` as a variable can hold it: without NUL, and not too long.
