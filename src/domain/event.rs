@@ -1,5 +1,8 @@
 //! The event that a transition makes: a CloudEvents 1.0 JSON object, described in docs/events.md.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;

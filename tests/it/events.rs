@@ -1,0 +1,202 @@
+//! docs/events.md is the contract of every event: its schema, its examples and its ids hold.
+
+use jsonschema::Validator;
+use matchwatch::domain::{
+    ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message,
+    ObservedStatus, OutputSource, Step, Transition, step,
+};
+use serde_json::{Value, json};
+
+/// The JSON blocks of docs/events.md.
+fn json_blocks() -> Vec<Value> {
+    include_str!("../../docs/events.md")
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| serde_json::from_str(rest.split("```").next().unwrap()).unwrap())
+        .collect()
+}
+
+fn schema() -> Value {
+    let mut schemas = json_blocks().into_iter().filter(|block| block.get("$schema").is_some());
+    schemas.next().expect("docs/events.md holds the schema")
+}
+
+fn examples() -> Vec<Value> {
+    json_blocks().into_iter().filter(|block| block.get("specversion").is_some()).collect()
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::options().should_validate_formats(true).build(schema).unwrap()
+}
+
+/// The schema without its leave to add fields: what it does not describe is refused.
+fn closed(mut schema: Value) -> Value {
+    fn close(schema: &mut Value) {
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = false.into();
+        }
+        for nested in schema.as_object_mut().into_iter().flat_map(|object| object.values_mut()) {
+            if nested.is_object() {
+                close(nested);
+            }
+        }
+    }
+    close(&mut schema);
+    schema
+}
+
+fn assert_valid(validator: &Validator, instance: &Value) {
+    let errors: Vec<_> =
+        validator.iter_errors(instance).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{instance:#}");
+}
+
+fn details() -> Vec<JobDetails> {
+    let whole = JobDetails {
+        start_time: Some("2025-06-01T07:50:00.25Z".parse().unwrap()),
+        end_time: Some("2025-06-01T07:58:30Z".parse().unwrap()),
+        metrics: Some(JobMetrics {
+            input_records: Some(5_000_000_000),
+            total_records_processed: Some(4),
+            records_not_processed: Some(3),
+            delete_records_processed: Some(0),
+            match_ids: Some(1),
+        }),
+        error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
+        output_source_config: Some(vec![OutputSource {
+            role_arn: Some("arn:aws:iam::123456789012:role/er".into()),
+            output_s3_path: Some("s3://bucket/".into()),
+            kms_arn: Some("arn:aws:kms:eu-west-1:123456789012:key/k".into()),
+        }]),
+    };
+    let hollow = JobDetails {
+        metrics: Some(JobMetrics::default()),
+        error_details: Some(ErrorDetails::default()),
+        output_source_config: Some(vec![OutputSource::default()]),
+        ..JobDetails::default()
+    };
+    vec![whole, hollow, JobDetails::default()]
+}
+
+fn every_transition() -> Vec<Transition> {
+    let known = [None].into_iter().chain(JobStatus::ALL.map(Some));
+    known
+        .flat_map(|from| JobStatus::ALL.map(|to| step(from, &ObservedStatus::Known(to))))
+        .filter_map(|step| match step {
+            Step::Transition(transition) => Some(transition),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Every event that there can be, as far as shape goes.
+fn every_event() -> Vec<Event> {
+    let mut events = Vec::new();
+    for kind in [JobKind::Matching, JobKind::IdMapping] {
+        let key = JobKey {
+            account: "main".into(),
+            kind,
+            workflow_name: "customers".into(),
+            job_id: "0123456789abcdef0123456789abcdef".into(),
+        };
+        for transition in every_transition() {
+            for details in details() {
+                let observed_at = "2025-06-01T08:00:00.123456Z".parse().unwrap();
+                events.push(Event::of_transition(
+                    &key,
+                    "eu-west-1",
+                    &transition,
+                    &details,
+                    observed_at,
+                ));
+            }
+        }
+    }
+    events
+}
+
+fn encoded(event: Event) -> Value {
+    serde_json::from_str(&Message::encode(event).unwrap().body).unwrap()
+}
+
+#[test]
+fn every_event_is_what_the_schema_says_and_has_no_field_that_it_does_not_name() {
+    let events = every_event();
+    for status in JobStatus::ALL {
+        let event_type = EventType::of(status);
+        assert!(events.iter().any(|event| event.event_type == event_type), "{event_type}");
+    }
+    let (open, closed) = (validator(&schema()), validator(&closed(schema())));
+    for event in events {
+        let event = encoded(event);
+        assert_valid(&open, &event);
+        assert_valid(&closed, &event);
+    }
+}
+
+#[test]
+fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
+    let validator = validator(&schema());
+    let mut event = examples().remove(3);
+    event["data"]["truncated"] = true.into();
+    event["data"]["addedLater"] = json!({ "by": "a newer version" });
+    assert_valid(&validator, &event);
+    for (pointer, wrong) in [
+        ("/id", json!("42")),
+        ("/time", json!("yesterday")),
+        ("/time", json!("2025-06-01T07:50:09.8+02:00")),
+        ("/type", json!("dev.matchwatch.job.cancelled.v1")),
+        ("/type", json!("dev.matchwatch.job.succeeded.v1")),
+        ("/sequence", json!("1")),
+        ("/sequence", json!(3)),
+        ("/source", json!("customers")),
+        ("/data/status", json!("SUCCEEDED")),
+        ("/data/kind", json!("mapping")),
+        ("/data/account", json!("")),
+        ("/data/inferred", json!(["FAILED"])),
+        ("/data/durationSeconds", json!("8.5")),
+        ("/data/endTime", json!(1_748_764_800)),
+        ("/data/errorDetails/errorMessage", Value::Null),
+        ("/data/truncated", json!(false)),
+    ] {
+        let mut event = event.clone();
+        *event.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!validator.is_valid(&event), "{event:#}");
+    }
+    for missing in schema()["required"].as_array().unwrap() {
+        let mut event = event.clone();
+        event.as_object_mut().unwrap().remove(missing.as_str().unwrap()).unwrap();
+        assert!(!validator.is_valid(&event), "without {missing}");
+    }
+}
+
+#[test]
+fn there_is_an_example_of_each_type_and_each_is_valid() {
+    let validator = validator(&closed(schema()));
+    let types: Vec<_> = examples().iter().map(|example| example["type"].clone()).collect();
+    assert_eq!(types, JobStatus::ALL.map(|status| EventType::of(status).as_str()));
+    for example in examples() {
+        assert_valid(&validator, &example);
+    }
+}
+
+#[test]
+fn the_examples_are_what_the_program_makes_ids_and_order_of_fields_included() {
+    for example in examples() {
+        let documented: Event = serde_json::from_value(example.clone()).unwrap();
+        let data = &documented.data;
+        let transition = Transition {
+            from: data.previous_status,
+            to: data.status,
+            inferred: data.inferred.clone(),
+        };
+        let made = Event::of_transition(
+            &documented.job_key(),
+            &data.region,
+            &transition,
+            &data.details,
+            data.observed_at,
+        );
+        assert_eq!(&*Message::encode(made).unwrap().body, example.to_string());
+    }
+}
