@@ -1,0 +1,13 @@
+//! Tests against other people's programs. `scripts/test` installs them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where a step fails"
+)]
+
+mod event_ids;
+mod sns;
+mod support;
+mod webhook;
