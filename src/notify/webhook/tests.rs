@@ -4,7 +4,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use standardwebhooks::Webhook as Verifier;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::clock::Clock;
@@ -152,6 +154,36 @@ async fn a_reason_tells_the_beginning_of_the_answer_and_no_more() {
     let outcome = outcome_of(400, &[], &body).await;
     let expected = format!("bad [31mrequest {}…", "x".repeat(184));
     assert_eq!(reason(&outcome), format!("127.0.0.1 answered 400 Bad Request: {expected}"));
+}
+
+/// A receiver that begins an answer of a million bytes with `beginning` and then falls silent.
+async fn stalling_after(beginning: String) -> (SocketAddr, AbortOnDropHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let receiver = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let head = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 1000000\r\n\r\n";
+        connection.write_all(format!("{head}{beginning}").as_bytes()).await.unwrap();
+        // Reads on for as long as it is not hung up on.
+        tokio::io::copy(&mut connection, &mut tokio::io::sink()).await.unwrap();
+    });
+    (address, AbortOnDropHandle::new(receiver))
+}
+
+#[tokio::test]
+async fn no_more_of_an_answer_is_waited_for_than_is_needed() {
+    let (address, _receiver) = stalling_after("x".repeat(8 * 1024)).await;
+    let config = Config { timeout: Duration::from_hours(24), ..config(address) };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert!(reason(&outcome).ends_with("x…"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told_as_far_as_it_came() {
+    let (address, _receiver) = stalling_after("out of".to_owned()).await;
+    let config = Config { timeout: Duration::from_millis(500), ..config(address) };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert_eq!(outcome, Outcome::retry("127.0.0.1 answered 500 Internal Server Error: out of"));
 }
 
 #[tokio::test]
