@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch as channel;
+use tokio::sync::{OnceCell, watch as channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +18,8 @@ use crate::config::{AccountSettings, NotifierAdapter, Settings, StoreSettings};
 use crate::deliver::{Stop, Worker};
 use crate::domain::{JobKey, Route, Routing};
 use crate::heartbeat::Heartbeat;
-use crate::metrics::Metrics;
-use crate::notify::{Command, Notifier, Sns, Stdout, Webhook};
+use crate::metrics::{self, Metrics};
+use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
 use crate::source::{EntityResolution, SourceError};
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
 use crate::watch::{Account, Observer, Pacer, Patience, Poller, WatchedJob};
@@ -40,16 +40,16 @@ pub enum StartError {
         source: SourceError,
     },
     /// A notifier.
-    #[error("notifier {name}: {reason}")]
+    #[error("notifier {name}: {source}")]
     Notifier {
         /// Its name.
         name: Arc<str>,
         /// What is wrong.
-        reason: String,
+        source: ConfigError,
     },
     /// The metrics.
     #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
+    Metrics(#[from] metrics::Error),
 }
 
 /// Everything that `serve` runs, ready to run.
@@ -99,15 +99,15 @@ impl Daemon {
             pollers.push((poller, watched_jobs(settings, &account.name, &*store).await?));
         }
 
+        let notifiers = Notifiers { aws, clock: Arc::clone(&clock), http_client: OnceCell::new() };
         let mut workers = Vec::new();
         for notifier in &settings.notifiers {
-            let adapter = build_notifier(&aws, &notifier.adapter).await;
+            let name = Arc::clone(&notifier.name);
+            let built = notifiers.build(&notifier.adapter).await;
             workers.push(Worker {
-                name: Arc::clone(&notifier.name),
-                notifier: adapter.map_err(|reason| StartError::Notifier {
-                    name: Arc::clone(&notifier.name),
-                    reason,
-                })?,
+                notifier: built
+                    .map_err(|source| StartError::Notifier { name: Arc::clone(&name), source })?,
+                name,
                 store: Arc::clone(&store),
                 clock: Arc::clone(&clock),
                 config: settings.deliver.clone(),
@@ -211,17 +211,26 @@ async fn open_store(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreErr
     })
 }
 
-async fn build_notifier(aws: &Aws, adapter: &NotifierAdapter) -> Result<Arc<dyn Notifier>, String> {
-    Ok(match adapter {
-        NotifierAdapter::Stdout => Arc::new(Stdout::default()),
-        NotifierAdapter::Webhook(config) => {
-            Arc::new(Webhook::new(config).map_err(|error| error.to_string())?)
-        }
-        NotifierAdapter::Sns(config) => {
-            Arc::new(Sns::connect(aws, config).await.map_err(|error| error.to_string())?)
-        }
-        NotifierAdapter::Command(config) => Arc::new(Command::new(config)),
-    })
+/// Builds notifiers that share their HTTP clients.
+struct Notifiers {
+    aws: Aws,
+    clock: SharedClock,
+    /// Made for the first webhook: TLS takes its time to set up.
+    http_client: OnceCell<HttpClient>,
+}
+
+impl Notifiers {
+    async fn build(&self, adapter: &NotifierAdapter) -> Result<Arc<dyn Notifier>, ConfigError> {
+        Ok(match adapter {
+            NotifierAdapter::Stdout => Arc::new(Stdout::default()),
+            NotifierAdapter::Webhook(config) => {
+                let client = self.http_client.get_or_try_init(async || Webhook::http_client());
+                Arc::new(Webhook::new(config, client.await?.clone(), Arc::clone(&self.clock))?)
+            }
+            NotifierAdapter::Sns(config) => Arc::new(Sns::connect(&self.aws, config).await?),
+            NotifierAdapter::Command(config) => Arc::new(Command::new(config)?),
+        })
+    }
 }
 
 fn routing(settings: &Settings) -> Routing {

@@ -7,6 +7,8 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use prometheus::{Error, IntGauge};
+
 /// Every metric of the process. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {

@@ -104,7 +104,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli/", "main.rs"]),
     ("indicatif", &["cli/"]),
     ("prometheus", &["metrics.rs"]),
-    ("reqwest", &["notify/webhook"]),
+    ("reqwest", &["notify/webhook", "http/probe.rs"]),
     ("sqlx", &["store/"]),
     ("standardwebhooks", &["notify/webhook"]),
 ];

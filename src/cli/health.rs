@@ -1,15 +1,12 @@
 //! `matchwatch health`: asks a running daemon whether it lives, for a container's health check.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::config_file::{self, ConfigArgs};
 use super::{Exit, Failure};
-
-/// Time that the daemon has to answer.
-const TIMEOUT: Duration = Duration::from_secs(3);
+use crate::http;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,7 +23,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         Some(address) => address,
         None => configured(&args.config)?,
     };
-    check(address).await.map_err(|error| Failure { exit: Exit::Failed, error })?;
+    http::ask_health(address)
+        .await
+        .map_err(|error| Failure { exit: Exit::Failed, error: error.into() })?;
     Ok(Exit::Success)
 }
 
@@ -46,16 +45,6 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
         });
     }
     listen
-}
-
-async fn check(address: SocketAddr) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-    let url = format!("http://{address}/healthz");
-    let answer = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
-    if answer.status().is_success() {
-        return Ok(());
-    }
-    Err(anyhow!("{url} answers {}: {}", answer.status(), answer.text().await?.trim()))
 }
 
 #[cfg(test)]

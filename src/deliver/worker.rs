@@ -15,7 +15,7 @@ use crate::clock::SharedClock;
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
-use crate::store::{Delivery, DeliveryId, Store, StoreError};
+use crate::store::{Delivery, DeliveryId, Settlement, Store, StoreError};
 
 /// Delays after the store has refused to read or write.
 const STORE_BACKOFF: Policy =
@@ -62,6 +62,11 @@ impl Worker {
                 Ok(wake_at) => {
                     store_backoff = Backoff::new(STORE_BACKOFF);
                     wake_at
+                }
+                // It would stand in the way for ever.
+                Err(StoreError::Damaged { delivery, event_id, source }) => {
+                    worker.set_aside(delivery, &event_id, &source.to_string()).await;
+                    Instant::now()
                 }
                 Err(error) => {
                     worker.count_store_error("due", &error);
@@ -115,15 +120,26 @@ impl Worker {
         let (settlement, label) = attempt::settle(&delivery, outcome, &self.config, now);
         self.metrics.deliveries.with_label_values(&[&*self.name, label]).inc();
         self.tell(&delivery, &settlement);
+        self.write_down(delivery.id, &settlement).await;
+    }
+
+    /// Gives up a delivery whose event cannot be read.
+    async fn set_aside(&self, delivery: DeliveryId, event_id: &str, damage: &str) {
+        tracing::error!(notifier = %self.name, event = event_id, damage, "a stored event is damaged; its delivery is given up");
+        let reason = format!("the stored event cannot be read: {damage}");
+        self.write_down(delivery, &Settlement::Dead { at: self.clock.now(), reason }).await;
+    }
+
+    /// Writes a settlement down, however long it takes: until then nothing else of this delivery may happen.
+    async fn write_down(&self, delivery: DeliveryId, settlement: &Settlement) {
         let mut backoff = Backoff::new(STORE_BACKOFF);
-        while let Err(error) = self.store.settle(delivery.id, &settlement).await {
+        while let Err(error) = self.store.settle(delivery, settlement).await {
             self.count_store_error("settle", &error);
             sleep(backoff.next_delay()).await;
         }
     }
 
-    fn tell(&self, delivery: &Delivery, settlement: &crate::store::Settlement) {
-        use crate::store::Settlement;
+    fn tell(&self, delivery: &Delivery, settlement: &Settlement) {
         let (notifier, event) = (&*self.name, delivery.message.event.id);
         match settlement {
             Settlement::Delivered { at } => {

@@ -1,5 +1,7 @@
 //! What people and probes look at: health, readiness, metrics.
 
+mod probe;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+
+pub use probe::{Unhealthy, ask_health};
 
 /// What the pages show; the running program provides it.
 #[async_trait]

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 pub use command::{Command, Config as CommandConfig};
 pub use sns::{Config as SnsConfig, Sns};
 pub use stdout::Stdout;
-pub use webhook::{Config as WebhookConfig, Webhook};
+pub use webhook::{Config as WebhookConfig, HttpClient, Webhook};
 
 use crate::domain::Message;
 

@@ -15,7 +15,7 @@ use super::{Config, Next, Observer, Pacer, Patience, Scheduler, WatchedJob};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobStatus, Observation, Routing};
 use crate::heartbeat::{self, Heartbeat};
-use crate::metrics::Metrics;
+use crate::metrics::{IntGauge, Metrics};
 use crate::source::{JobSource, Operation, SourceError};
 use crate::store::Store;
 
@@ -282,7 +282,7 @@ impl Run {
         }
     }
 
-    fn jobs_gauge(&self, state: &str) -> prometheus::IntGauge {
+    fn jobs_gauge(&self, state: &str) -> IntGauge {
         self.context.metrics.jobs.with_label_values(&[&*self.context.account, state])
     }
 }

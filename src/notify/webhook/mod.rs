@@ -11,11 +11,12 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use reqwest::Client as HttpClient;
 use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING, USER_AGENT,
 };
-use reqwest::{Client, Url, redirect};
+use reqwest::{Url, redirect};
 use serde::Deserialize;
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
@@ -55,7 +56,7 @@ const fn default_timeout() -> Duration {
 ///
 /// The URL is treated as a secret, as chat tools put theirs into it: what is shown of it is the host.
 pub struct Webhook {
-    client: Client,
+    client: HttpClient,
     clock: SharedClock,
     url: Url,
     headers: HeaderMap,
@@ -70,7 +71,11 @@ impl Webhook {
     /// # Errors
     ///
     /// A secret is missing or malformed, the URL is none, a header cannot be sent.
-    pub fn new(config: &Config, client: Client, clock: SharedClock) -> Result<Self, ConfigError> {
+    pub fn new(
+        config: &Config,
+        client: HttpClient,
+        clock: SharedClock,
+    ) -> Result<Self, ConfigError> {
         let url = parse_url(&config.url)?;
         let headers = parse_headers(&config.headers)?;
         let signer = Signer::new(&config.secrets)?;
@@ -84,8 +89,8 @@ impl Webhook {
     /// # Errors
     ///
     /// TLS cannot be set up, as where a machine has no CA certificates.
-    pub fn http_client() -> Result<Client, ConfigError> {
-        Client::builder()
+    pub fn http_client() -> Result<HttpClient, ConfigError> {
+        HttpClient::builder()
             .user_agent(concat!("matchwatch/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .build()
