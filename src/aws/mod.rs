@@ -1,12 +1,17 @@
-//! What all AWS clients share: one HTTP client, time limits, and no retries of the SDK's own.
+//! What all AWS clients share: one HTTP client, time limits, fresh credentials, and no retries of the SDK's own.
+
+mod credentials;
+mod http_client;
 
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::{Builder, tls};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use credentials::FreshCredentials;
 
 /// Which credentials and endpoint a client uses. What is absent comes from the environment and the shared AWS
 /// configuration files, as for the AWS CLI.
@@ -14,7 +19,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 pub struct Access {
     /// The Region.
     pub region: Option<String>,
-    /// A profile of the shared configuration files.
+    /// A profile of the shared configuration files. Where it is given, its credentials are used, whatever the
+    /// environment holds.
     pub profile: Option<String>,
     /// An endpoint in place of the service's own.
     pub endpoint_url: Option<String>,
@@ -30,15 +36,16 @@ impl Aws {
     /// Time to establish a connection.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Sets up the HTTP client. No connection is made yet.
+    /// Sets up the HTTP client. Nothing is read and no connection is made yet.
     pub fn new() -> Self {
-        let http_client = Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .build_https();
-        Self { http_client }
+        Self { http_client: http_client::shared() }
     }
 
-    /// The SDK's configuration for `access`: one attempt a call, each within `attempt_timeout`.
+    /// The SDK's configuration for `access`: one attempt a call, each within `attempt_timeout`, which covers
+    /// finding credentials, connecting, and reading the answer to its end.
+    ///
+    /// Reads the environment and the shared configuration files. Only where neither names a Region it asks the
+    /// machine's metadata service. Credentials are looked for by the first call.
     pub async fn configure(&self, access: &Access, attempt_timeout: Duration) -> SdkConfig {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Self::CONNECT_TIMEOUT.min(attempt_timeout))
@@ -49,7 +56,8 @@ impl Aws {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(self.http_client.clone())
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+            .timeout_config(timeouts)
+            .no_credentials();
         if let Some(region) = &access.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -59,7 +67,9 @@ impl Aws {
         if let Some(endpoint_url) = &access.endpoint_url {
             loader = loader.endpoint_url(endpoint_url);
         }
-        loader.load().await
+        let sdk = loader.load().await;
+        let credentials = FreshCredentials::new(access.profile.clone(), &sdk);
+        sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
     }
 }
 

@@ -1,0 +1,83 @@
+//! What it means when no answer came at all.
+
+use std::error::Error;
+use std::iter;
+
+use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
+use aws_sdk_entityresolution::error::SdkError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::error::ErrorMetadata;
+
+use crate::source::SourceError;
+
+/// What a service says that is itself in trouble.
+const OUTAGE: &[&str] =
+    &["InternalError", "InternalFailure", "InternalServerException", "ServiceUnavailable"];
+
+/// Says what can be done about a request that got no answer, or only a part of one.
+pub(super) fn classify<E>(error: &SdkError<E>) -> SourceError
+where
+    E: Error + 'static,
+{
+    if let Some(error) = find::<CredentialsError>(error) {
+        return without_credentials(error);
+    }
+    let message = causes(error);
+    match error {
+        SdkError::ConstructionFailure(_) => SourceError::Invalid { message },
+        SdkError::DispatchFailure(failure) if failure.is_user() => SourceError::Invalid { message },
+        _ => SourceError::Unavailable { message },
+    }
+}
+
+/// Credentials that were refused stay refused until somebody acts; a provider that could not be reached may
+/// answer next time.
+fn without_credentials(error: &CredentialsError) -> SourceError {
+    let message = causes(error);
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => SourceError::AccessDenied {
+            message: format!(
+                "no credentials found ({message}): name a profile, set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY, or give this machine a role"
+            ),
+        },
+        CredentialsError::ProviderTimedOut(_) => SourceError::Unavailable { message },
+        _ if is_outage(error) => SourceError::Unavailable { message },
+        _ => SourceError::AccessDenied { message: format!("no credentials: {message}") },
+    }
+}
+
+/// Whether the provider was not reached, or is in trouble itself.
+fn is_outage(error: &CredentialsError) -> bool {
+    let code = find::<ErrorMetadata>(error).and_then(ErrorMetadata::code);
+    find::<ConnectorError>(error).is_some()
+        || find::<ImdsError>(error).is_some()
+        || code.is_some_and(|code| {
+            [THROTTLING_ERRORS, TRANSIENT_ERRORS, OUTAGE].concat().contains(&code)
+        })
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
+}
+
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// An error with its causes, on one line, each said once.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = String::new();
+    for cause in chain(error) {
+        let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !line.is_empty() && !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        } else if line.is_empty() {
+            line = cause;
+        }
+    }
+    line
+}
