@@ -1,5 +1,7 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
+pub(super) mod model;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -68,6 +70,11 @@ macro_rules! tests {
                 fresh.store.close().await;
             }
         )+
+
+        #[test]
+        fn any_sequence_of_changes_and_settlements_is_answered_as_by_the_model() {
+            $crate::store::conformance::model::check($fresh);
+        }
     };
 }
 pub(super) use tests;
