@@ -65,9 +65,9 @@ fn main() -> anyhow::Result<ExitCode> {
         "{}",
         serde_json::json!({
             "bench": "wait_start",
-            "matchwatch": { "wall_ms": ours.millis, "resident_mib": ours.mib, "runs": ours.runs },
-            "aws_cli": { "wall_ms": theirs.millis, "resident_mib": theirs.mib, "runs": theirs.runs },
-            "times_faster": times_faster,
+            "matchwatch": ours.json(),
+            "aws_cli": theirs.json(),
+            "times_faster": to_tenths(times_faster),
             "met": met,
         })
     );
@@ -152,6 +152,20 @@ struct Measured {
     runs: usize,
     millis: f64,
     mib: f64,
+}
+
+impl Measured {
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "wall_ms": to_tenths(self.millis),
+            "resident_mib": to_tenths(self.mib),
+            "runs": self.runs,
+        })
+    }
+}
+
+fn to_tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
 }
 
 impl<F: Fn() -> Command> Program<F> {

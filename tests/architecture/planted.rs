@@ -103,6 +103,7 @@ fn a_foreign_crate_outside_its_file_is_caught_and_a_module_of_its_name_is_not() 
     is_caught("source/mod.rs", "use sqlx;", "crate sqlx");
     is_caught("http/server.rs", "async fn f() { reqwest::get(\"u\").await }", "crate reqwest");
     is_granted("notify/webhook/client.rs", "use reqwest::Client;");
+    is_caught("notify/webhooks.rs", "use reqwest::Client;", "crate reqwest");
 }
 
 #[test]
