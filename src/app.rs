@@ -14,13 +14,13 @@ mod status;
 
 use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{AccountSettings, NotifierAdapter, Settings, StoreSettings};
+use crate::config::{NotifierAdapter, Settings, StoreSettings};
 use crate::deliver::{Stop, Worker};
 use crate::domain::{JobKey, Route, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::{self, Metrics};
 use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
-use crate::source::{EntityResolution, SourceError};
+use crate::source::{self, EntityResolution, SourceError};
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
 use crate::watch::{Account, Observer, Pacer, Patience, Poller, WatchedJob};
 use crate::{http, watch};
@@ -80,8 +80,12 @@ impl Daemon {
 
         let mut pollers = Vec::new();
         for account in &settings.accounts {
+            let config = source::Config {
+                access: account.access.clone(),
+                request_timeout: settings.request_timeout,
+            };
             let poller = Poller {
-                account: connect(&aws, account).await?,
+                account: connect(&aws, Arc::clone(&account.name), &config).await?,
                 store: Arc::clone(&store),
                 routing: routing.clone(),
                 clock: Arc::clone(&clock),
@@ -165,17 +169,22 @@ impl Daemon {
     }
 }
 
-/// One account, ready to be asked.
+/// An account, ready to be asked.
 ///
 /// # Errors
 ///
 /// The account has no Region.
-pub async fn connect(aws: &Aws, settings: &AccountSettings) -> Result<Account, StartError> {
-    let name = Arc::clone(&settings.name);
-    let connected = EntityResolution::connect(aws, &settings.source).await;
-    let source =
-        connected.map_err(|source| StartError::Account { name: Arc::clone(&name), source })?;
-    Ok(Account { name, region: source.region().to_owned(), source: Arc::new(source) })
+pub async fn connect(
+    aws: &Aws,
+    name: Arc<str>,
+    config: &source::Config,
+) -> Result<Account, StartError> {
+    match EntityResolution::connect(aws, config).await {
+        Ok(source) => {
+            Ok(Account { name, region: source.region().to_owned(), source: Arc::new(source) })
+        }
+        Err(source) => Err(StartError::Account { name, source }),
+    }
 }
 
 /// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on.

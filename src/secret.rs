@@ -37,12 +37,33 @@ impl fmt::Display for Secret {
 ///
 /// In TOML: `{ env = "NAME" }` or `{ file = "/run/secrets/name" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(from = "Place")]
 pub enum SecretRef {
     /// In an environment variable.
     Env(String),
     /// In a file, without its trailing line break.
     File(PathBuf),
+}
+
+/// How [`SecretRef`] is written. Whatever else is there is refused without being shown.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected { env = \"NAME\" } or { file = \"/path\" } in place of the secret itself"
+)]
+enum Place {
+    Env { env: String },
+    File { file: PathBuf },
+}
+
+impl From<Place> for SecretRef {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Env { env } => Self::Env(env),
+            Place::File { file } => Self::File(file),
+        }
+    }
 }
 
 impl SecretRef {
@@ -79,7 +100,7 @@ impl fmt::Display for SecretRef {
 ///
 /// In TOML: `"value"`, `{ env = "NAME" }` or `{ file = "/run/secrets/name" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a string, { env = \"NAME\" } or { file = \"/path\" }")]
+#[serde(untagged, expecting = "expected a string, { env = \"NAME\" } or { file = \"/path\" }")]
 pub enum MaybeSecret {
     /// The value itself.
     Plain(String),

@@ -1,10 +1,84 @@
 //! `matchwatch check`
 
+use std::io::Write as _;
+
+use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
+use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
 
-pub(super) async fn run(_args: Args) -> Result<Exit, Failure> {
-    Err(Failure::usage(anyhow::anyhow!("not built yet")))
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let loaded = args.config.load()?;
+    for warning in &loaded.warnings {
+        super::tell(format_args!("warning: {warning}"));
+    }
+    let summary = summary(&args.config.path.display().to_string(), &loaded.settings);
+    std::io::stdout().write_all(summary.as_bytes()).map_err(Failure::usage)?;
+    Ok(Exit::Success)
+}
+
+/// What would run.
+fn summary(file: &str, settings: &Settings) -> String {
+    let mut lines = vec![format!("{file} is fine. `serve` would run:")];
+    lines.extend(settings.accounts.iter().map(account));
+    lines.extend(settings.watches.iter().map(|watch| {
+        let jobs = counted(watch.job_ids.len(), "job");
+        let told = match watch.notifiers.as_slice() {
+            [] => "all notifiers".to_owned(),
+            names => names.join(", "),
+        };
+        format!(
+            "  watch     {} of {} in {}, told to {told}",
+            jobs, watch.workflow_name, watch.account
+        )
+    }));
+    lines.extend(settings.notifiers.iter().map(notifier));
+    lines.push(match &settings.store {
+        StoreSettings::Memory => "  store     memory: nothing survives a restart".to_owned(),
+        StoreSettings::Sqlite(sqlite) => format!("  store     {}", sqlite.path.display()),
+    });
+    lines.push(match settings.http_listen {
+        Some(address) => format!("  http      {address}"),
+        None => "  http      off".to_owned(),
+    });
+    lines.join("\n") + "\n"
+}
+
+fn account(account: &AccountSettings) -> String {
+    let region = account.access.region.as_deref().unwrap_or("the Region of the AWS environment");
+    format!("  account   {} in {region}", account.name)
+}
+
+fn notifier(notifier: &NotifierSettings) -> String {
+    let adapter = match &notifier.adapter {
+        NotifierAdapter::Stdout => "standard output",
+        NotifierAdapter::Webhook(_) => "a webhook",
+        NotifierAdapter::Sns(sns) => sns.topic_arn.as_str(),
+        NotifierAdapter::Command(command) => command.command.first().map_or("", String::as_str),
+    };
+    let filter = &notifier.filter;
+    let statuses = match filter.statuses.as_slice() {
+        [] => "every transition".to_owned(),
+        some => some.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let narrowed = [
+        ("workflows", filter.workflows.join(", ")),
+        ("accounts", filter.accounts.join(", ")),
+        ("kinds", filter.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")),
+    ];
+    let narrowed: String = narrowed
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!(", {what} {names}"))
+        .collect();
+    format!("  notifier  {} tells {adapter}: {statuses}{narrowed}", notifier.name)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

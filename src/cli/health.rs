@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::anyhow;
 
-use super::config_file::{self, ConfigArgs};
+use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
 use crate::http;
 
@@ -30,9 +30,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 fn configured(config: &ConfigArgs) -> Result<SocketAddr, Failure> {
-    let settings = config_file::load(&config.config)?;
+    let settings = config.load()?.settings;
     settings.http_listen.map(reachable).ok_or_else(|| {
-        Failure::usage(anyhow!("nothing to ask: set [http] listen in {}", config.config.display()))
+        Failure::usage(anyhow!("nothing to ask: set [http] listen in {}", config.path.display()))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 
 mod check;
-mod config_file;
+mod config_args;
 mod demo;
 mod exit;
 mod health;
@@ -80,8 +80,15 @@ impl Failure {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place that tells people why a command ended")]
 fn fail(exit: Exit, message: std::fmt::Arguments<'_>) -> ExitCode {
-    eprintln!("matchwatch: {message}");
+    tell(format_args!("matchwatch: {message}"));
     exit.into()
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place that tells people what a command has to say"
+)]
+fn tell(line: std::fmt::Arguments<'_>) {
+    eprintln!("{line}");
 }

@@ -4,11 +4,11 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::config_file::{self, ConfigArgs};
+use super::config_args::ConfigArgs;
 use super::signals::Signals;
 use super::{Exit, Failure, logging};
 use crate::app::Daemon;
-use crate::config::Settings;
+use crate::config::{Loaded, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,8 +17,11 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
-    let settings = config_file::load(&args.config.config)?;
+    let Loaded { settings, warnings } = args.config.load()?;
     logging::start(&settings.log).map_err(Failure::usage)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
     let daemon = tokio::select! {
         built = Daemon::build(&settings) => built.map_err(Failure::usage)?,

@@ -1,114 +1,87 @@
 //! What the operator asked for: TOML and environment in, validated settings out, all errors at once.
+//!
+//! Embedded defaults < the file < `MATCHWATCH__SECTION__KEY` in the environment. Flags come last, and belong to
+//! the command that has them.
+//!
+//! - `sources`, `tree`: text in, one tree of values out, each of which knows where it was written.
+//! - `section`, `value`, `adapter`: tools that read keys and tell what is wrong with them.
+//! - `document`, `accounts`, `watches`, `notifiers`: which keys there are, and what they mean.
+//! - `problem`, `syntax`, `suggest`: how it is told.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+mod accounts;
+mod adapter;
+mod document;
+mod names;
+mod notifiers;
+mod problem;
+mod section;
+mod settings;
+mod sources;
+mod suggest;
+mod syntax;
+mod tree;
+mod value;
+mod watches;
 
-use crate::domain::{Filter, JobKind};
-use crate::store::SqliteConfig;
-use crate::{deliver, notify, source, watch};
+use std::path::Path;
 
-/// Everything that `serve` runs on.
+pub use problem::{Problem, Problems};
+pub use settings::{
+    AccountSettings, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Settings,
+    StoreSettings, WatchSettings,
+};
+
+use problem::Findings;
+use section::Section;
+use sources::Sources;
+
+/// A configuration that can be run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `[log]`
-    pub log: LogSettings,
-    /// `[http] listen`: off where absent.
-    pub http_listen: Option<SocketAddr>,
-    /// `[store]`
-    pub store: StoreSettings,
-    /// `[poll]`
-    pub watch: watch::Config,
-    /// `[deliver]`
-    pub deliver: deliver::Config,
-    /// `[serve] shutdown_grace`: how long deliveries go on after SIGTERM.
-    pub shutdown_grace: Duration,
-    /// `[[account]]`
-    pub accounts: Vec<AccountSettings>,
-    /// `[[watch]]`
-    pub watches: Vec<WatchSettings>,
-    /// `[[notifier]]`
-    pub notifiers: Vec<NotifierSettings>,
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What may be a mistake.
+    pub warnings: Vec<Problem>,
 }
 
-/// `[log]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSettings {
-    /// A level, or directives as tracing-subscriber's `EnvFilter` reads them.
-    pub filter: String,
-    /// How a line looks.
-    pub format: LogFormat,
+/// Reads the file at `path` and lays over it what `environment` says in `MATCHWATCH__…`.
+///
+/// Secrets are looked up, to tell a missing one now, and not kept.
+///
+/// # Errors
+///
+/// All that is wrong, at once.
+pub fn load(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Problems> {
+    let file = path.display().to_string();
+    let text = std::fs::read(path)
+        .map_err(|error| problem::unreadable(&error))
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|error| problem::not_utf8(&error)));
+    match text {
+        Ok(text) => parse(&file, &text, environment),
+        Err(problem) => Err(Problems::of_file(&file, problem)),
+    }
 }
 
-/// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// For log collectors.
-    Json,
-}
-
-/// `[store]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreSettings {
-    /// `type = "memory"`: nothing survives a restart.
-    Memory,
-    /// `type = "sqlite"`
-    Sqlite(SqliteConfig),
-}
-
-/// `[[account]]`
-#[derive(Debug, Clone, PartialEq)]
-pub struct AccountSettings {
-    /// Its name in events, metrics and other parts of the configuration.
-    pub name: Arc<str>,
-    /// Credentials, Region, endpoint and time limit.
-    pub source: source::Config,
-    /// Requests a second, where not `[poll] get_rate`.
-    pub get_rate: Option<f64>,
-    /// Requests a second, where not `[poll] list_rate`.
-    pub list_rate: Option<f64>,
-}
-
-/// `[[watch]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchSettings {
-    /// Name of an account.
-    pub account: Arc<str>,
-    /// Kind of the jobs.
-    pub kind: JobKind,
-    /// The workflow that the jobs run.
-    pub workflow_name: Arc<str>,
-    /// The jobs.
-    pub job_ids: Vec<Arc<str>>,
-    /// Names of the notifiers to tell; empty for all.
-    pub notifiers: Vec<Arc<str>>,
-}
-
-/// `[[notifier]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotifierSettings {
-    /// Its name: its identity over restarts.
-    pub name: Arc<str>,
-    /// Which events it wants.
-    pub filter: Filter,
-    /// What it is.
-    pub adapter: NotifierAdapter,
-}
-
-/// What a notifier is, by its `type`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotifierAdapter {
-    /// `stdout`
-    Stdout,
-    /// `webhook`
-    Webhook(notify::WebhookConfig),
-    /// `sns`
-    Sns(notify::SnsConfig),
-    /// `command`
-    Command(notify::CommandConfig),
+/// The same for text that is already read; `file` is what messages call it.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse(
+    file: &str,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Problems> {
+    let environment: Vec<_> = environment.into_iter().collect();
+    let mut sources = Sources::new(file, text);
+    let overrides = tree::overrides(&environment, &mut sources);
+    let (mut tree, errors) = tree::parse(text);
+    let findings = Findings::new(&sources);
+    syntax::report(errors, &findings);
+    tree::overlay(&mut tree, overrides, &findings);
+    let settings = document::settings(Section::root(tree, &findings));
+    findings.conclude(settings)
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::signals::Signals;
 use super::{Exit, Failure};
 use crate::aws::{Access, Aws};
-use crate::config::{AccountSettings, WatchSettings};
+use crate::config::WatchSettings;
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::source::SourceError;
 use crate::watch::{self, Account, LocateError, Next, Observer, Patience, WatchedJob, locate};
@@ -146,7 +146,7 @@ impl Wait {
             concurrency: 16,
             not_found_grace: Duration::from_secs(30),
         };
-        let mut account = app::connect(&Aws::new(), &account_settings(&args))
+        let mut account = app::connect(&Aws::new(), "default".into(), &source_config(&args))
             .await
             .map_err(|error| Failure::usage(anyhow::anyhow!("{error}")))?;
         let witness = Arc::new(Witness::of(account.source));
@@ -288,7 +288,7 @@ impl Wait {
     fn configured_watches(&self) -> Result<Vec<WatchSettings>, Failure> {
         match &self.args.config {
             Some(path) if self.args.workflow_name.is_none() => {
-                Ok(super::config_file::load(path)?.watches)
+                Ok(super::config_args::load(path)?.settings.watches)
             }
             _ => Ok(Vec::new()),
         }
@@ -311,19 +311,14 @@ impl Wait {
     }
 }
 
-fn account_settings(args: &Args) -> AccountSettings {
-    AccountSettings {
-        name: "default".into(),
-        source: source::Config {
-            access: Access {
-                region: args.region.clone(),
-                profile: args.profile.clone(),
-                endpoint_url: args.endpoint_url.clone(),
-            },
-            request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT,
+fn source_config(args: &Args) -> source::Config {
+    source::Config {
+        access: Access {
+            region: args.region.clone(),
+            profile: args.profile.clone(),
+            endpoint_url: args.endpoint_url.clone(),
         },
-        get_rate: None,
-        list_rate: None,
+        request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::tell;
 use crate::domain::{JobKey, Observation};
 use crate::duration;
 use crate::source::SourceError;
@@ -73,10 +74,7 @@ impl Progress {
             (Some(bar), _) => bar.set_message(line.live_message(answer.err())),
             (None, Some(said)) if matches!(self.audience, Audience::Log) => {
                 let after = duration::display(elapsed);
-                write_line(&format!(
-                    "{}/{}: {said} (after {after})",
-                    job.workflow_name, job.job_id
-                ));
+                tell(format_args!("{}/{}: {said} (after {after})", job.workflow_name, job.job_id));
             }
             (None, _) => {}
         }
@@ -90,7 +88,7 @@ impl Progress {
         for (job, line) in self.jobs.iter().filter(|(_, line)| line.is_open()) {
             let told = if line.told.is_empty() { "no answer yet" } else { &line.told };
             let after = duration::display(elapsed);
-            write_line(&format!(
+            tell(format_args!(
                 "{}/{}: still {told} (after {after})",
                 job.workflow_name, job.job_id
             ));
@@ -106,7 +104,7 @@ impl Progress {
 
     /// Says a line of its own. Said even where no progress is wanted: it is why the command ends.
     pub(super) fn say(&self, message: &str) {
-        self.suspend(|| write_line(message));
+        self.suspend(|| tell(format_args!("{message}")));
     }
 
     /// Runs `write` while the live lines are out of the way.
@@ -169,9 +167,4 @@ fn live_line(lines: &MultiProgress, job: &JobKey) -> ProgressBar {
     bar.set_message("…");
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
-}
-
-#[expect(clippy::print_stderr, reason = "progress is for people, on standard error")]
-fn write_line(line: &str) {
-    eprintln!("{line}");
 }

@@ -1,0 +1,171 @@
+//! Which keys there are, and what they mean. docs/configuration.md tells the same to people.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::section::Section;
+use super::settings::{LogFormat, LogSettings, Settings, StoreSettings};
+use super::suggest::instead;
+use super::value::{Read, duration, listen_address, number, one_of, path, text, whole_number};
+use super::{accounts, notifiers, watches};
+use crate::backoff::Policy;
+use crate::store::SqliteConfig;
+use crate::{deliver, watch};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Requests a second that may be asked for.
+pub(super) const RATES: RangeInclusive<f64> = 0.1..=100.0;
+
+/// Reads the whole configuration.
+pub(super) fn settings(mut root: Section<'_>) -> Settings {
+    let log = log(root.section("log", "[log]"));
+    let http_listen = http(root.section("http", "[http]"));
+    let store = store(root.section("store", "[store]"));
+    let (watch, request_timeout) = poll(root.section("poll", "[poll]"));
+    let deliver = deliver(root.section("deliver", "[deliver]"));
+    let shutdown_grace = serve(root.section("serve", "[serve]"));
+    let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
+    let (notifiers, notifier_names) =
+        notifiers::notifiers(root.sections("notifier", "[[notifier]]"), &account_names);
+    let watches =
+        watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifier_names);
+    if watches.is_empty() {
+        root.warn_of_all("[[watch]]", "there is none: nothing is watched");
+    }
+    root.finish();
+    Settings {
+        log,
+        http_listen,
+        store,
+        watch,
+        request_timeout,
+        deliver,
+        shutdown_grace,
+        accounts,
+        watches,
+        notifiers,
+    }
+}
+
+fn log(mut section: Section<'_>) -> LogSettings {
+    let formats = [("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let log = LogSettings {
+        filter: section.get("filter", log_filter).unwrap_or_else(|| "info".to_owned()),
+        format: section.get("format", one_of(&formats)).unwrap_or(LogFormat::Auto),
+    };
+    section.finish();
+    log
+}
+
+/// A level, or `target=level`, separated by commas.
+fn log_filter(value: &DeValue<'_>) -> Read<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let filter = text(value)?;
+    // Directives on spans have a grammar of their own.
+    if !filter.contains('[') {
+        for directive in filter.split(',') {
+            let level = directive.rsplit('=').next().unwrap_or_default().trim();
+            if !LEVELS.contains(&level.to_lowercase().as_str()) {
+                let instead = instead(level, &LEVELS, "known are");
+                return Err(format!(
+                    "unknown level `{level}`{instead} (for one part of the program: `target=level`)"
+                ));
+            }
+        }
+    }
+    match tracing_subscriber::EnvFilter::try_new(filter) {
+        Ok(_) => Ok(filter.to_owned()),
+        Err(error) => Err(format!("is no filter: {error}; write a level, as in \"info\"")),
+    }
+}
+
+fn http(mut section: Section<'_>) -> Option<SocketAddr> {
+    let listen = section.get("listen", listen_address).flatten();
+    section.finish();
+    listen
+}
+
+fn store(mut section: Section<'_>) -> StoreSettings {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Type {
+        Memory,
+        Sqlite,
+    }
+    let types = [("sqlite", Type::Sqlite), ("memory", Type::Memory)];
+    let store_type = section.get("type", one_of(&types)).unwrap_or(Type::Sqlite);
+    let sqlite = SqliteConfig {
+        path: section.get("path", path).unwrap_or_else(|| "matchwatch.db".into()),
+        lock_timeout: section
+            .get("lock_timeout", duration(Duration::ZERO..=DAY))
+            .unwrap_or(30 * SECOND),
+    };
+    if store_type == Type::Memory {
+        for key in ["path", "lock_timeout"].into_iter().filter(|key| section.has(key)) {
+            section.warn(&section.span_of(key), key, "has no effect with `type = \"memory\"`");
+        }
+    }
+    section.finish();
+    match store_type {
+        Type::Memory => StoreSettings::Memory,
+        Type::Sqlite => StoreSettings::Sqlite(sqlite),
+    }
+}
+
+fn poll(mut section: Section<'_>) -> (watch::Config, Duration) {
+    let watch = watch::Config {
+        interval: section.get("interval", duration(SECOND..=10 * MINUTE)).unwrap_or(15 * SECOND),
+        backoff: backoff(&mut section, SECOND, 2 * MINUTE),
+        get_rate: section.get("get_rate", number(RATES)).unwrap_or(5.0),
+        list_rate: section.get("list_rate", number(RATES)).unwrap_or(2.5),
+        concurrency: section.get("concurrency", whole_number(1..=1_000)).unwrap_or(32),
+        not_found_grace: section
+            .get("not_found_grace", duration(Duration::ZERO..=YEAR))
+            .unwrap_or(10 * MINUTE),
+    };
+    let request_timeout = section
+        .get("request_timeout", duration(MILLISECOND..=10 * MINUTE))
+        .unwrap_or(crate::source::Config::DEFAULT_REQUEST_TIMEOUT);
+    section.finish();
+    (watch, request_timeout)
+}
+
+fn deliver(mut section: Section<'_>) -> deliver::Config {
+    let deliver = deliver::Config {
+        backoff: backoff(&mut section, SECOND, 10 * MINUTE),
+        max_retry_after: section.get("max_retry_after", duration(SECOND..=YEAR)).unwrap_or(HOUR),
+        give_up_after: section.get("give_up_after", duration(SECOND..=YEAR)).unwrap_or(3 * DAY),
+        concurrency: section.get("concurrency", whole_number(1..=1_000)).unwrap_or(8),
+    };
+    section.finish();
+    deliver
+}
+
+fn backoff(section: &mut Section<'_>, initial: Duration, max: Duration) -> Policy {
+    let read = || duration(MILLISECOND..=DAY);
+    let policy = Policy {
+        initial: section.get("backoff_initial", read()).unwrap_or(initial),
+        max: section.get("backoff_max", read()).unwrap_or(max),
+    };
+    if policy.initial > policy.max {
+        let key = if section.has("backoff_max") { "backoff_max" } else { "backoff_initial" };
+        let text = "`backoff_max` is shorter than `backoff_initial`; make it at least as long";
+        section.does_not_fit(&section.span_of(key), key, text);
+    }
+    policy
+}
+
+fn serve(mut section: Section<'_>) -> Duration {
+    let grace =
+        section.get("shutdown_grace", duration(Duration::ZERO..=HOUR)).unwrap_or(10 * SECOND);
+    section.finish();
+    grace
+}

@@ -1,0 +1,193 @@
+//! `[[notifier]]`: the keys that all have, and a check of what an adapter's own keys say.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use toml::Spanned;
+
+use super::adapter;
+use super::names::Names;
+use super::section::Section;
+use super::settings::{NotifierAdapter, NotifierSettings};
+use super::value::{http_url, name, one_of, role_arn, topic_arn, workflow_name};
+use crate::domain::{Filter, JobKind, JobStatus};
+use crate::notify;
+use crate::secret::{MaybeSecret, Secret, SecretError};
+
+/// What a signing secret begins with (<https://www.standardwebhooks.com>).
+const SIGNING_SECRET_PREFIX: &str = "whsec_";
+
+#[derive(Clone, Copy)]
+enum Type {
+    Stdout,
+    Webhook,
+    Sns,
+    Command,
+}
+
+const TYPES: [(&str, Type); 4] = [
+    ("stdout", Type::Stdout),
+    ("webhook", Type::Webhook),
+    ("sns", Type::Sns),
+    ("command", Type::Command),
+];
+
+/// Reads the notifiers; where there is none, events go to standard output.
+pub(super) fn notifiers(
+    sections: Vec<Section<'_>>,
+    accounts: &Names,
+) -> (Vec<NotifierSettings>, Names) {
+    let mut names = Names::of("notifier");
+    if sections.is_empty() {
+        let stdout = NotifierSettings {
+            name: "stdout".into(),
+            filter: Filter::default(),
+            adapter: NotifierAdapter::Stdout,
+        };
+        names.known.push(stdout.name.clone());
+        return (vec![stdout], names);
+    }
+    let notifiers = sections
+        .into_iter()
+        .filter_map(|mut section| {
+            let name = section.require("name", "name = \"ops\"", name);
+            let name = names.add(&section, name);
+            let filter = filter(&mut section, accounts);
+            let notifier_type = section.require("type", "type = \"webhook\"", one_of(&TYPES))?;
+            let adapter = adapter(&mut section, notifier_type.into_inner());
+            section.finish();
+            Some(NotifierSettings { name, filter, adapter: adapter? })
+        })
+        .collect();
+    (notifiers, names)
+}
+
+fn filter(section: &mut Section<'_>, accounts: &Names) -> Filter {
+    let statuses = JobStatus::ALL.map(|status| (status.as_str(), status));
+    let kinds = [JobKind::Matching, JobKind::IdMapping].map(|kind| (kind.as_str(), kind));
+    fn values<T>(list: Option<Vec<Spanned<T>>>) -> Vec<T> {
+        list.unwrap_or_default().into_iter().map(Spanned::into_inner).collect()
+    }
+    Filter {
+        statuses: values(section.list("statuses", one_of(&statuses))),
+        workflows: values(section.list("workflows", |v| workflow_name(v).map(|w| w.to_string()))),
+        accounts: section
+            .list("accounts", name)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|name| accounts.check(section, "accounts", name).to_string())
+            .collect(),
+        kinds: values(section.list("kinds", one_of(&kinds))),
+    }
+}
+
+fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAdapter> {
+    match notifier_type {
+        Type::Stdout => Some(NotifierAdapter::Stdout),
+        Type::Webhook => {
+            let config = adapter::fit(section)?;
+            check_webhook(section, &config);
+            Some(NotifierAdapter::Webhook(config))
+        }
+        Type::Sns => {
+            let config = adapter::fit(section)?;
+            check_sns(section, &config);
+            Some(NotifierAdapter::Sns(config))
+        }
+        Type::Command => {
+            let config = adapter::fit(section)?;
+            check_command(section, &config);
+            Some(NotifierAdapter::Command(config))
+        }
+    }
+}
+
+fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
+    if let Err(text) = resolved(config.url.resolve()).and_then(|url| http_url(url.expose())) {
+        section.wrong(&section.span_of("url"), "url", text);
+    }
+    for (index, secret) in config.secrets.iter().enumerate() {
+        if let Err(text) = resolved(secret.resolve()).and_then(|secret| signs(&secret)) {
+            section.wrong(&section.span_of_entry("secrets", index), "secrets", text);
+        }
+    }
+    for (name, value) in &config.headers {
+        if let Err(text) = check_header(name, value) {
+            let key = format!("headers.{name}");
+            section.wrong(&section.span_of_child("headers", name), &key, text);
+        }
+    }
+    check_timeout(section, config.timeout);
+}
+
+fn check_header(name: &str, value: &MaybeSecret) -> Result<(), String> {
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return Err("is not the name of a header; write letters, digits and `-`".to_owned());
+    }
+    let value = resolved(value.resolve())?;
+    match HeaderValue::from_str(value.expose()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("is not the value of a header; it is one line of ASCII".to_owned()),
+    }
+}
+
+fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
+    if let Err(text) = topic_arn(&config.topic_arn) {
+        section.wrong(&section.span_of("topic_arn"), "topic_arn", text);
+    }
+    if let Some(Err(text)) = config.role_arn.as_deref().map(role_arn) {
+        section.wrong(&section.span_of("role_arn"), "role_arn", text);
+    }
+    if let Some(Err(text)) = config.endpoint_url.as_deref().map(http_url) {
+        section.wrong(&section.span_of("endpoint_url"), "endpoint_url", text);
+    }
+    check_timeout(section, config.timeout);
+}
+
+fn check_command(section: &Section<'_>, config: &notify::CommandConfig) {
+    if config.command.first().is_none_or(|program| program.trim().is_empty()) {
+        let text = "names no program; write it and its arguments, as in \
+                    [\"/usr/local/bin/notify\", \"--fast\"]";
+        section.wrong(&section.span_of("command"), "command", text);
+    }
+    check_timeout(section, config.timeout);
+}
+
+fn check_timeout(section: &Section<'_>, timeout: Duration) {
+    if timeout.is_zero() {
+        let text = "leaves no time for an attempt; write a duration above zero, as in \"20s\"";
+        section.wrong(&section.span_of("timeout"), "timeout", text);
+    }
+}
+
+/// A secret, or why there is none. What should be the name of a place may be the secret itself, by mistake:
+/// it is shown only where it looks like a name.
+fn resolved(secret: Result<Secret, SecretError>) -> Result<Secret, String> {
+    secret.map_err(|error| match &error {
+        SecretError::NotSet { name } if !looks_like_variable(name) => {
+            "the environment variable that is named here is not set".to_owned()
+        }
+        SecretError::Unreadable { path, source } if !path.has_root() => {
+            format!("the file that is named here cannot be read: {source}")
+        }
+        _ => error.to_string(),
+    })
+}
+
+fn looks_like_variable(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Whether a signature can be made with `secret`.
+fn signs(secret: &Secret) -> Result<(), String> {
+    let secret = secret.expose();
+    let is_key =
+        secret.starts_with(SIGNING_SECRET_PREFIX) && standardwebhooks::Webhook::new(secret).is_ok();
+    if is_key {
+        return Ok(());
+    }
+    Err(format!(
+        "what is kept there is no signing secret: those are `{SIGNING_SECRET_PREFIX}` and base64, as in \
+         `printf whsec_; openssl rand -base64 32`"
+    ))
+}

@@ -1,0 +1,117 @@
+//! What the configuration says, once it is read and found to be right.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::aws::Access;
+use crate::domain::{Filter, JobKind};
+use crate::store::SqliteConfig;
+use crate::{deliver, notify, watch};
+
+/// Everything that `serve` runs on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[http] listen`: off where absent.
+    pub http_listen: Option<SocketAddr>,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[poll]`
+    pub watch: watch::Config,
+    /// `[poll] request_timeout`: time that one request to Entity Resolution may take.
+    pub request_timeout: Duration,
+    /// `[deliver]`
+    pub deliver: deliver::Config,
+    /// `[serve] shutdown_grace`: how long deliveries go on after SIGTERM.
+    pub shutdown_grace: Duration,
+    /// `[[account]]`
+    pub accounts: Vec<AccountSettings>,
+    /// `[[watch]]`
+    pub watches: Vec<WatchSettings>,
+    /// `[[notifier]]`
+    pub notifiers: Vec<NotifierSettings>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A level, or directives as tracing-subscriber's `EnvFilter` reads them.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For log collectors.
+    Json,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// `type = "memory"`: nothing survives a restart.
+    Memory,
+    /// `type = "sqlite"`
+    Sqlite(SqliteConfig),
+}
+
+/// `[[account]]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountSettings {
+    /// Its name in events, metrics and other parts of the configuration.
+    pub name: Arc<str>,
+    /// Credentials, Region and endpoint.
+    pub access: Access,
+    /// Requests a second, where not `[poll] get_rate`.
+    pub get_rate: Option<f64>,
+    /// Requests a second, where not `[poll] list_rate`.
+    pub list_rate: Option<f64>,
+}
+
+/// `[[watch]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// Name of an account.
+    pub account: Arc<str>,
+    /// Kind of the jobs.
+    pub kind: JobKind,
+    /// The workflow that the jobs run.
+    pub workflow_name: Arc<str>,
+    /// The jobs.
+    pub job_ids: Vec<Arc<str>>,
+    /// Names of the notifiers to tell; empty for all.
+    pub notifiers: Vec<Arc<str>>,
+}
+
+/// `[[notifier]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifierSettings {
+    /// Its name: its identity over restarts.
+    pub name: Arc<str>,
+    /// Which events it wants.
+    pub filter: Filter,
+    /// What it is.
+    pub adapter: NotifierAdapter,
+}
+
+/// What a notifier is, by its `type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotifierAdapter {
+    /// `stdout`
+    Stdout,
+    /// `webhook`
+    Webhook(notify::WebhookConfig),
+    /// `sns`
+    Sns(notify::SnsConfig),
+    /// `command`
+    Command(notify::CommandConfig),
+}

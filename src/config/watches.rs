@@ -1,0 +1,102 @@
+//! `[[watch]]`
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::names::Names;
+use super::section::Section;
+use super::settings::WatchSettings;
+use super::value::{Read, job_id, name, one_of, workflow_name};
+use crate::domain::JobKind;
+
+/// Reads the watches, whose names of accounts and notifiers are looked up.
+pub(super) fn watches(
+    sections: Vec<Section<'_>>,
+    accounts: &Names,
+    notifiers: &Names,
+) -> Vec<WatchSettings> {
+    // Which watch follows a job; two could not agree on whom to tell.
+    let mut followed = HashMap::new();
+    sections
+        .into_iter()
+        .enumerate()
+        .map(|(index, mut section)| {
+            let account = watched_account(&mut section, accounts);
+            let kind = section.get("kind", matching).unwrap_or(JobKind::Matching);
+            let workflow_name =
+                section.require("workflow_name", "workflow_name = \"my-workflow\"", workflow_name);
+            let workflow_name: Arc<str> = workflow_name.map_or("".into(), Spanned::into_inner);
+            let mut job_ids = Vec::new();
+            for job_id in job_ids_of(&mut section) {
+                let job = (account.clone(), Arc::clone(&workflow_name), job_id.get_ref().clone());
+                let first = *followed.entry(job).or_insert(index);
+                if first != index {
+                    let text = format!(
+                        "`{}` is followed by another watch already; name it in one",
+                        job_id.get_ref()
+                    );
+                    section.does_not_fit(&job_id.span(), "job_ids", text);
+                } else if job_ids.contains(job_id.get_ref()) {
+                    let text = format!("`{}` is named twice", job_id.get_ref());
+                    section.warn(&job_id.span(), "job_ids", text);
+                } else {
+                    job_ids.push(job_id.into_inner());
+                }
+            }
+            let notifiers = section
+                .list("notifiers", name)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|name| notifiers.check(&section, "notifiers", name))
+                .collect();
+            section.finish();
+            WatchSettings { account, kind, workflow_name, job_ids, notifiers }
+        })
+        .collect()
+}
+
+fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {
+    if let Some(given) = section.get_spanned("account", name) {
+        return accounts.check(section, "account", given);
+    }
+    match accounts.known.as_slice() {
+        [] => "".into(),
+        [only] => Arc::clone(only),
+        [first, ..] => {
+            if !section.has("account") {
+                section.missing("account", &format!("account = \"{first}\""));
+            }
+            Arc::clone(first)
+        }
+    }
+}
+
+fn matching(value: &DeValue<'_>) -> Read<JobKind> {
+    let kinds = [("matching", JobKind::Matching), ("id-mapping", JobKind::IdMapping)];
+    match one_of(&kinds)(value)? {
+        JobKind::IdMapping => Err("this version watches matching jobs only; write \
+                                   kind = \"matching\", or leave it out"
+            .to_owned()),
+        kind => Ok(kind),
+    }
+}
+
+fn job_ids_of(section: &mut Section<'_>) -> Vec<Spanned<Arc<str>>> {
+    let given = section.list("job_ids", job_id);
+    let is_empty = match &given {
+        None => !section.has("job_ids"),
+        Some(_) => section.is_empty_list("job_ids"),
+    };
+    if is_empty {
+        section.does_not_fit(
+            &section.span_of("job_ids"),
+            "job_ids",
+            "a watch names its jobs in this version, as in job_ids = [\"0123456789abcdef0123456789abcdef\"]; \
+             finding a workflow's jobs by itself comes later",
+        );
+    }
+    given.unwrap_or_default()
+}
