@@ -1,10 +1,68 @@
 //! `matchwatch simulate`
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::{Exit, Failure};
+use crate::simulator::{DEFAULT, Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// What to simulate; without it, a small account (config/simulator.toml explains every key)
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
 
-pub(super) async fn run(_args: Args) -> Result<Exit, Failure> {
-    Err(Failure::usage(anyhow::anyhow!("not built yet")))
+    /// Where to answer; port 0 takes a free one. The first line on stdout is the URL
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+}
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let scenario = match &args.scenario {
+        Some(path) => Scenario::load(path),
+        None => Scenario::parse(DEFAULT, "config/simulator.toml"),
+    };
+    let simulator = scenario.and_then(Simulator::new).map_err(Failure::usage)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))
+        .map_err(Failure::usage)?;
+    // Before anybody can know the address, so that no signal is missed.
+    let stop = stop_signal().context("cannot listen to signals").map_err(Failure::usage)?;
+    announce(&listener, simulator.seed())
+        .context("cannot say the address")
+        .map_err(Failure::usage)?;
+    simulator.serve(listener, stop).await.context("the listener failed").map_err(Failure::usage)?;
+    Ok(Exit::Success)
+}
+
+/// The URL on stdout for scripts, and what to do with it on stderr for people.
+fn announce(listener: &TcpListener, seed: u64) -> io::Result<()> {
+    let url = format!("http://{}", listener.local_addr()?);
+    writeln!(
+        io::stderr(),
+        "Entity Resolution is simulated at {url} (seed {seed}). Point the AWS CLI at it: \
+         export AWS_ENDPOINT_URL_ENTITYRESOLUTION={url} AWS_ACCESS_KEY_ID=test \
+         AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1"
+    )?;
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{url}")?;
+    stdout.flush()
+}
+
+/// Completes on SIGINT or SIGTERM.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -1,0 +1,559 @@
+//! What is simulated: the TOML of `matchwatch simulate --scenario`. `config/simulator.toml` explains every key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::de::{self, IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::chance::{Distribution, Share};
+use super::faults::{Denial, Faults, Script};
+use super::job::{Ending, JobType, Metrics, Output, Status};
+use super::limits::Limits;
+use super::operation::Kind;
+use super::wire;
+use super::world::WorldError;
+
+/// The scenario that ships with the program: `config/simulator.toml`.
+pub const DEFAULT: &str = include_str!("../../config/simulator.toml");
+
+/// All that the simulator can be told at its start.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Fixes job ids, durations, endings and faults. Left out, each run differs.
+    pub seed: Option<u64>,
+    /// Simulated seconds per real second.
+    pub time_factor: TimeFactor,
+    /// The simulated instant of the start. Left out, it is the present.
+    pub clock_starts_at: Option<Timestamp>,
+    /// The Region in ARNs.
+    pub region: String,
+    /// The account in ARNs.
+    pub account_id: String,
+    /// How many jobs of each lane run at the same time.
+    pub running_at_once: RunningAtOnce,
+    /// What a job's `startTime` tells.
+    pub start_time_means: StartTimeMeans,
+    /// Real time that passes before an answer is made.
+    pub latency: Distribution,
+    /// Request rates, where they differ from the service's quotas.
+    pub limits: Limits,
+    /// Shares of requests that go wrong.
+    pub faults: Faults,
+    /// The workflows that exist.
+    pub workflows: Vec<WorkflowSpec>,
+    /// The jobs that exist at the start.
+    pub jobs: Vec<JobSpec>,
+    /// What the caller may not do.
+    pub denials: Vec<Denial>,
+    /// Answers to the first requests.
+    pub answers: Vec<Script>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            time_factor: TimeFactor::default(),
+            clock_starts_at: None,
+            region: "us-east-1".to_owned(),
+            account_id: "123456789012".to_owned(),
+            running_at_once: RunningAtOnce::default(),
+            start_time_means: StartTimeMeans::default(),
+            latency: Distribution::Fixed(Duration::ZERO),
+            limits: Limits::new(),
+            faults: Faults::default(),
+            workflows: Vec::new(),
+            jobs: Vec::new(),
+            denials: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}
+
+/// A workflow, and how its jobs go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowSpec {
+    /// Its name, unique among workflows of its kind.
+    pub name: String,
+    /// Its family.
+    #[serde(default)]
+    pub kind: Kind,
+    /// How a matching workflow matches. Workflows of a provider wait in a lane of their own.
+    #[serde(default)]
+    pub resolution_type: ResolutionType,
+    /// How long its jobs run.
+    #[serde(default = "one_minute")]
+    pub duration: Distribution,
+    /// The share of its jobs that fail.
+    #[serde(default)]
+    pub failure_rate: Share,
+    /// The `errorMessage` of jobs that fail.
+    #[serde(default = "failure_message")]
+    pub failure_message: String,
+    /// The record counts of jobs that succeed.
+    #[serde(default)]
+    pub metrics: Option<Metrics>,
+    /// Where its jobs write.
+    #[serde(default)]
+    pub output: Option<Output>,
+}
+
+impl WorkflowSpec {
+    /// A workflow with defaults for everything else.
+    pub fn named(kind: Kind, name: &str, duration: Distribution) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            resolution_type: ResolutionType::default(),
+            duration,
+            failure_rate: Share::default(),
+            failure_message: failure_message(),
+            metrics: None,
+            output: None,
+        }
+    }
+}
+
+fn one_minute() -> Distribution {
+    Distribution::Fixed(Duration::from_secs(60))
+}
+
+fn failure_message() -> String {
+    "The simulated job failed.".to_owned()
+}
+
+/// A job that chance does not decide alone. What is left out comes from the workflow.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// The workflow that it runs.
+    pub workflow: String,
+    /// The workflow's family, needed where both families have the name.
+    pub kind: Option<Kind>,
+    /// Its id.
+    pub job_id: Option<String>,
+    /// How many such jobs. Left out, one.
+    pub count: Option<u32>,
+    /// Simulated time since it was submitted.
+    #[serde(default, deserialize_with = "crate::duration::deserialize")]
+    pub submitted_ago: Duration,
+    /// How long it runs.
+    pub duration: Option<Distribution>,
+    /// How it ends.
+    pub ending: Option<Ending>,
+    /// Holds the job at this status: it takes no turn, and only the control path moves it.
+    pub status: Option<Status>,
+    /// Its `errorMessage` if it fails.
+    pub error_message: Option<String>,
+    /// Its record counts when it ends.
+    pub metrics: Option<Metrics>,
+    /// The type of an ID mapping job.
+    pub job_type: Option<JobType>,
+}
+
+impl JobSpec {
+    /// A job of `workflow`, with everything else left to it.
+    pub fn of(kind: Kind, workflow: &str) -> Self {
+        Self { workflow: workflow.to_owned(), kind: Some(kind), ..Self::default() }
+    }
+}
+
+/// What a job's `startTime` tells: the service's documentation leaves it open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartTimeMeans {
+    /// When the job was submitted.
+    #[default]
+    Submitted,
+    /// When it began to run; while it is queued, when it was submitted.
+    Running,
+}
+
+/// How a matching workflow matches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the API's names say it")]
+pub enum ResolutionType {
+    #[default]
+    RuleMatching,
+    MlMatching,
+    Provider,
+}
+
+impl ResolutionType {
+    /// The name that the API uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RuleMatching => "RULE_MATCHING",
+            Self::MlMatching => "ML_MATCHING",
+            Self::Provider => "PROVIDER",
+        }
+    }
+}
+
+/// Simulated seconds per real second: above 0.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct TimeFactor(f64);
+
+impl TimeFactor {
+    /// Simulated seconds per real second.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for TimeFactor {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl TryFrom<f64> for TimeFactor {
+    type Error = String;
+
+    fn try_from(factor: f64) -> Result<Self, String> {
+        if factor > 0.0 && factor <= 1e6 {
+            Ok(Self(factor))
+        } else {
+            Err(format!(
+                "a time factor of {factor} makes no time: write 1 for real time, 60 for a minute a second"
+            ))
+        }
+    }
+}
+
+/// How many jobs of a lane run at the same time; a lane is a family, or the provider workflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningAtOnce(usize);
+
+impl RunningAtOnce {
+    /// No job ever waits.
+    pub const UNLIMITED: Self = Self(usize::MAX);
+
+    /// `count` jobs; 0 lifts the limit.
+    pub const fn new(count: usize) -> Self {
+        if count == 0 { Self::UNLIMITED } else { Self(count) }
+    }
+
+    /// The number of jobs.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for RunningAtOnce {
+    /// As the service.
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunningAtOnce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = RunningAtOnce;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of jobs, or \"unlimited\"")
+            }
+
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<RunningAtOnce, E> {
+                usize::try_from(count)
+                    .map(RunningAtOnce::new)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Signed(count), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<RunningAtOnce, E> {
+                if text == "unlimited" {
+                    return Ok(RunningAtOnce::UNLIMITED);
+                }
+                Err(E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Written)
+    }
+}
+
+/// Why a scenario cannot be simulated.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("cannot read the scenario {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is no TOML, or has a key or a value that means nothing.
+    #[error("{name}: {source}")]
+    Written {
+        /// The file.
+        name: String,
+        /// Line, column and key.
+        source: Box<toml::de::Error>,
+    },
+    /// Each value could be, but not together.
+    #[error("{name}, line {line}: {problem}")]
+    Meant {
+        /// The file.
+        name: String,
+        /// Where the entry begins, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// As before, of a scenario that did not come from a file.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// The initial jobs cannot be as described.
+    #[error("jobs: {0}")]
+    Jobs(#[from] WorldError),
+}
+
+/// What is wrong with an entry of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{list}[{index}].{key}: {advice}")]
+pub struct Problem {
+    /// The list that the entry is in.
+    pub list: &'static str,
+    /// The entry, counted from 0.
+    pub index: usize,
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong with the value, and what to write instead.
+    pub advice: String,
+}
+
+impl Scenario {
+    /// Reads a scenario from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or the scenario cannot be simulated; says where.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ScenarioError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads a scenario from TOML. `name` says in errors where the text came from.
+    ///
+    /// # Errors
+    ///
+    /// When the scenario cannot be simulated; says where.
+    pub fn parse(text: &str, name: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = toml::from_str(text).map_err(|source| ScenarioError::Written {
+            name: name.to_owned(),
+            source: Box::new(source),
+        })?;
+        scenario.check().map_err(|problem| ScenarioError::Meant {
+            name: name.to_owned(),
+            line: line_of(text, &problem),
+            problem,
+        })?;
+        Ok(scenario)
+    }
+
+    /// Checks what the values mean together. The world relies on it.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        for (index, workflow) in self.workflows.iter().enumerate() {
+            let problem = |key, advice| Problem { list: "workflows", index, key, advice };
+            if !wire::is_entity_name(&workflow.name) {
+                let advice = format!(
+                    "{:?} is no workflow name: write 1 to 255 letters, digits, - and _",
+                    workflow.name
+                );
+                return Err(problem("name", advice));
+            }
+            let earlier = &self.workflows[..index];
+            if earlier.iter().any(|other| is(other, workflow.kind, &workflow.name)) {
+                let advice = format!(
+                    "another {} workflow is named {:?} already",
+                    workflow.kind, workflow.name
+                );
+                return Err(problem("name", advice));
+            }
+            check_metrics(workflow.kind, workflow.metrics.as_ref())
+                .map_err(|advice| problem("metrics", advice))?;
+            if let Some(output) = &workflow.output {
+                output.check().map_err(|advice| problem("output", advice))?;
+            }
+        }
+        for (index, job) in self.jobs.iter().enumerate() {
+            job.check(&self.workflows).map_err(|(key, advice)| Problem {
+                list: "jobs",
+                index,
+                key,
+                advice,
+            })?;
+            let earlier = &self.jobs[..index];
+            if job.job_id.is_some() && earlier.iter().any(|other| other.job_id == job.job_id) {
+                let advice = "another job has this id already".to_owned();
+                return Err(Problem { list: "jobs", index, key: "job_id", advice });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is(workflow: &WorkflowSpec, kind: Kind, name: &str) -> bool {
+    workflow.kind == kind && workflow.name == name
+}
+
+impl JobSpec {
+    /// The kind of the workflow that is meant, once [`JobSpec::check`] has passed.
+    pub(super) fn kind_among<'w>(
+        &self,
+        workflows: impl IntoIterator<Item = &'w WorkflowSpec>,
+    ) -> Result<Kind, String> {
+        let kinds: Vec<Kind> = workflows
+            .into_iter()
+            .filter(|workflow| workflow.name == self.workflow)
+            .map(|workflow| workflow.kind)
+            .filter(|kind| self.kind.is_none_or(|wanted| wanted == *kind))
+            .collect();
+        match kinds[..] {
+            [kind] => Ok(kind),
+            [] => Err(format!("no workflow is named {:?}", self.workflow)),
+            _ => Err(format!("workflows of both kinds are named {:?}: add a kind", self.workflow)),
+        }
+    }
+
+    /// Checks a job against the workflows; says the key and what is wrong with it.
+    pub(super) fn check<'w>(
+        &self,
+        workflows: impl IntoIterator<Item = &'w WorkflowSpec>,
+    ) -> Result<(), (&'static str, String)> {
+        let kind = self.kind_among(workflows).map_err(|advice| ("workflow", advice))?;
+        if let Some(id) = &self.job_id {
+            if !wire::is_job_id(id) {
+                let advice =
+                    format!("{id:?} is no job id: write 32 hexadecimal digits in lower case");
+                return Err(("job_id", advice));
+            }
+            if self.count.is_some_and(|count| count != 1) {
+                return Err(("count", "several jobs cannot share one job_id".to_owned()));
+            }
+        }
+        if kind == Kind::Matching && self.job_type.is_some() {
+            return Err(("job_type", "only ID mapping jobs have a type".to_owned()));
+        }
+        check_metrics(kind, self.metrics.as_ref()).map_err(|advice| ("metrics", advice))
+    }
+}
+
+/// Checks that jobs of this kind report such counts.
+pub(super) fn check_metrics(kind: Kind, metrics: Option<&Metrics>) -> Result<(), String> {
+    let known = kind.metric_names();
+    match metrics.into_iter().flat_map(BTreeMap::keys).find(|name| !known.contains(&name.as_str()))
+    {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "{kind} jobs have no count {name:?}: write {} or {}",
+            known[..known.len() - 1].join(", "),
+            known[known.len() - 1]
+        )),
+    }
+}
+
+/// The line that the problem's entry begins on, counted from 1.
+fn line_of(text: &str, problem: &Problem) -> usize {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Entries {
+        workflows: Vec<Spanned<IgnoredAny>>,
+        jobs: Vec<Spanned<IgnoredAny>>,
+    }
+
+    let entries: Entries = toml::from_str(text).unwrap_or_default();
+    let list = if problem.list == "workflows" { &entries.workflows } else { &entries.jobs };
+    let Range { start, .. } = list.get(problem.index).map_or(0..0, Spanned::span);
+    text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Scenario::parse(text, "bad.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_scenario_that_ships_with_the_program_is_valid() {
+        let scenario = Scenario::parse(DEFAULT, "config/simulator.toml").unwrap();
+        assert!(scenario.workflows.iter().any(|workflow| workflow.kind == Kind::IdMapping));
+    }
+
+    #[test]
+    fn the_shipped_scenario_is_as_the_service_where_the_service_is_known() {
+        let scenario = Scenario::parse(DEFAULT, "config/simulator.toml").unwrap();
+        assert_eq!(scenario.running_at_once.get(), 1);
+        for (operation, limit) in scenario.limits {
+            assert_eq!(limit, super::super::limits::Limit::per_second(operation.quota()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_file_line_and_key() {
+        for (text, wanted) in [
+            ("tim_factor = 2", "line 1, column 1"),
+            ("seed = 1\ntime_factor = 0", "line 2"),
+            ("running_at_once = -1", "a number of jobs, or \"unlimited\""),
+            ("[faults]\nerror_500 = 1.5", "line 2"),
+            ("[faults]\nreset = 0.6\nstall = 0.6", "add up"),
+            ("[limits]\nGetMatchingJobs = 1", "line 2"),
+            ("[limits]\nGetMatchingJob = 0", "above 0"),
+            ("[limits]\nGetMatchingJob = { rate = 1, capacity = 0.5 }", "1 or more"),
+            ("latency = \"soon\"", "is not a duration"),
+            (
+                "[[workflows]]\nname = \"a\"\nduration = { uniform = { min = \"2s\", max = \"1s\" } }",
+                "line 3",
+            ),
+            (
+                "[[workflows]]\nname = \"a\"\nduration = { uniform = { min = \"2s\", mx = \"3s\" } }",
+                "mx",
+            ),
+            ("seed = 1\n[[workflows]]\nname = \"a b\"", "line 2: workflows[0].name"),
+            (
+                "[[workflows]]\nname = \"a\"\n[[workflows]]\nname = \"a\"",
+                "line 3: workflows[1].name",
+            ),
+            ("[[workflows]]\nname = \"a\"\nmetrics = { matchIds = 1 }", "workflows[0].metrics"),
+            ("[[workflows]]\nname = \"a\"\noutput = { s3_path = \"/tmp\" }", "workflows[0].output"),
+            ("[[jobs]]\nworkflow = \"b\"", "line 1: jobs[0].workflow: no workflow is named \"b\""),
+            (
+                "[[workflows]]\nname = \"a\"\n[[jobs]]\nworkflow = \"a\"\njob_id = \"1\"",
+                "line 3: jobs[0].job_id",
+            ),
+            ("[[denials]]\nworkflow = \"a\"\nop = 1", "line 3"),
+            ("[[answers]]\noperation = \"GetMatchingJob\"\nanswer = \"shrug\"", "line 3"),
+        ] {
+            let refusal = refusal(text);
+            assert!(refusal.starts_with("bad.toml"), "{refusal}");
+            assert!(refusal.contains(wanted), "{text}\nsays: {refusal}");
+        }
+    }
+
+    #[test]
+    fn no_limit_on_running_jobs_is_written_as_0_or_as_a_word() {
+        for text in ["running_at_once = 0", "running_at_once = \"unlimited\""] {
+            let scenario = Scenario::parse(text, "good.toml").unwrap();
+            assert_eq!(scenario.running_at_once, RunningAtOnce::UNLIMITED);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The eight operations on the simulated account.
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::ledger::Ledger;
+use super::operation::{Kind, Operation};
+use super::refusal::Refusal;
+use super::scenario::StartTimeMeans;
+use super::wire::{self, Page};
+use super::world::{World, WorldError};
+
+/// A request as it came in; nothing of it is checked yet.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) kind: Kind,
+    pub(super) call: Call,
+}
+
+/// What is asked of a family.
+#[derive(Debug)]
+pub(super) enum Call {
+    GetJob { workflow: String, job_id: String },
+    ListJobs { workflow: String, query: Option<String> },
+    StartJob { workflow: String, body: Vec<u8> },
+    ListWorkflows { query: Option<String> },
+}
+
+impl Request {
+    pub(super) fn operation(&self) -> Operation {
+        match (self.kind, &self.call) {
+            (Kind::Matching, Call::GetJob { .. }) => Operation::GetMatchingJob,
+            (Kind::Matching, Call::ListJobs { .. }) => Operation::ListMatchingJobs,
+            (Kind::Matching, Call::StartJob { .. }) => Operation::StartMatchingJob,
+            (Kind::Matching, Call::ListWorkflows { .. }) => Operation::ListMatchingWorkflows,
+            (Kind::IdMapping, Call::GetJob { .. }) => Operation::GetIdMappingJob,
+            (Kind::IdMapping, Call::ListJobs { .. }) => Operation::ListIdMappingJobs,
+            (Kind::IdMapping, Call::StartJob { .. }) => Operation::StartIdMappingJob,
+            (Kind::IdMapping, Call::ListWorkflows { .. }) => Operation::ListIdMappingWorkflows,
+        }
+    }
+
+    /// The name of the workflow that is meant, without the ARN around it.
+    pub(super) fn workflow(&self) -> Option<&str> {
+        match &self.call {
+            Call::GetJob { workflow, .. }
+            | Call::ListJobs { workflow, .. }
+            | Call::StartJob { workflow, .. } => workflow.rsplit('/').next(),
+            Call::ListWorkflows { .. } => None,
+        }
+    }
+
+    /// The ARN of what is asked about, for messages.
+    pub(super) fn resource(&self, world: &World) -> String {
+        let prefix = world.arn_prefix();
+        match self.workflow() {
+            Some(workflow) => format!("{prefix}:{}/{workflow}", self.kind.resource()),
+            None => format!("{prefix}:{}/*", self.kind.resource()),
+        }
+    }
+}
+
+/// An answer, and the jobs that it tells about.
+pub(super) struct Served {
+    pub(super) shape: Value,
+    jobs: Vec<usize>,
+}
+
+impl Served {
+    fn about_no_job(shape: Value) -> Self {
+        Self { shape, jobs: Vec::new() }
+    }
+
+    /// Notes that the answer goes out now, as it is.
+    pub(super) fn note(&self, world: &World, ledger: &mut Ledger, now: Instant) {
+        for index in &self.jobs {
+            ledger.served(*index, world.jobs()[*index].status, now);
+        }
+    }
+}
+
+/// Serves a request as the service does. The world is at the present.
+pub(super) fn serve(
+    request: &Request,
+    world: &mut World,
+    means: StartTimeMeans,
+) -> Result<Served, Refusal> {
+    let kind = request.kind;
+    match &request.call {
+        Call::GetJob { workflow, job_id } => get_job(world, kind, workflow, job_id, means),
+        Call::ListJobs { workflow, query } => {
+            list_jobs(world, kind, workflow, query.as_deref(), means)
+        }
+        Call::StartJob { workflow, body } => start_job(world, kind, workflow, body),
+        Call::ListWorkflows { query } => list_workflows(world, kind, query.as_deref()),
+    }
+}
+
+fn get_job(
+    world: &World,
+    kind: Kind,
+    workflow: &str,
+    job_id: &str,
+    means: StartTimeMeans,
+) -> Result<Served, Refusal> {
+    wire::check_workflow_name(kind, workflow)?;
+    wire::check_job_id(job_id)?;
+    let found = world.find(kind, workflow).map_err(refused)?;
+    let (index, job) = world
+        .job(found, job_id)
+        .ok_or_else(|| Refusal::not_found(format!("{workflow} has no job {job_id}.")))?;
+    Ok(Served { shape: wire::job(job, kind, means), jobs: vec![index] })
+}
+
+/// Newest first. A token counts from the oldest job, so that jobs started meanwhile shift no page.
+fn list_jobs(
+    world: &World,
+    kind: Kind,
+    workflow: &str,
+    query: Option<&str>,
+    means: StartTimeMeans,
+) -> Result<Served, Refusal> {
+    wire::check_workflow_name(kind, workflow)?;
+    let found = &world.workflows()[world.find(kind, workflow).map_err(refused)?];
+    let list = format!("{kind}/{}/jobs", found.spec.name);
+    let page = Page::read(query, &list)?;
+    let end = page.from.unwrap_or(usize::MAX).min(found.jobs.len());
+    let start = end.saturating_sub(page.max_results);
+    let jobs: Vec<usize> = found.jobs[start..end].iter().rev().copied().collect();
+    let summaries =
+        jobs.iter().map(|index| wire::job_summary(&world.jobs()[*index], means)).collect();
+    let next = (start > 0).then(|| wire::token(&list, start));
+    Ok(Served { shape: wire::list("jobs", summaries, next), jobs })
+}
+
+fn start_job(
+    world: &mut World,
+    kind: Kind,
+    workflow: &str,
+    body: &[u8],
+) -> Result<Served, Refusal> {
+    wire::check_workflow_name(kind, workflow)?;
+    let asked = match kind {
+        Kind::Matching => wire::StartRequest::default(),
+        Kind::IdMapping => wire::read_start_request(body)?,
+    };
+    let job = world.start(kind, workflow, asked.output, asked.job_type).map_err(refused)?;
+    Ok(Served::about_no_job(wire::started(job, kind)))
+}
+
+fn list_workflows(world: &World, kind: Kind, query: Option<&str>) -> Result<Served, Refusal> {
+    let list = format!("{kind}/workflows");
+    let page = Page::read(query, &list)?;
+    let of_kind: Vec<_> = world.workflows().iter().filter(|w| w.spec.kind == kind).collect();
+    let start = page.from.unwrap_or(0).min(of_kind.len());
+    let end = of_kind.len().min(start + page.max_results);
+    let summaries = of_kind[start..end]
+        .iter()
+        .map(|workflow| wire::workflow_summary(workflow, world.created_at))
+        .collect();
+    let next = (end < of_kind.len()).then(|| wire::token(&list, end));
+    Ok(Served::about_no_job(wire::list("workflowSummaries", summaries, next)))
+}
+
+fn refused(error: WorldError) -> Refusal {
+    Refusal::not_found(error.to_string())
+}
