@@ -60,6 +60,7 @@ pub struct Daemon {
     workers: Vec<Worker>,
     status: Arc<status::DaemonStatus>,
     recorded: channel::Sender<()>,
+    jobs_ended: CancellationToken,
     shutdown_grace: Duration,
 }
 
@@ -119,8 +120,21 @@ impl Daemon {
                 heartbeat: status.heartbeat(),
             });
         }
-        let shutdown_grace = settings.shutdown_grace;
-        Ok(Self { store, metrics, pollers, workers, status, recorded, shutdown_grace })
+        Ok(Self {
+            store,
+            metrics,
+            pollers,
+            workers,
+            status,
+            recorded,
+            jobs_ended: CancellationToken::new(),
+            shutdown_grace: settings.shutdown_grace,
+        })
+    }
+
+    /// Is cancelled when no job is left to ask about. The daemon runs on: it is told to stop by its caller alone.
+    pub fn jobs_ended(&self) -> CancellationToken {
+        self.jobs_ended.clone()
     }
 
     /// What the daemon counts.
@@ -152,9 +166,10 @@ impl Daemon {
             pollers.spawn(poller.run(jobs, shutdown.clone()));
         }
 
+        while pollers.join_next().await.is_some() {}
+        self.jobs_ended.cancel();
         shutdown.cancelled().await;
         tracing::info!("stopping: no more questions, delivering what is due");
-        while pollers.join_next().await.is_some() {}
         stop.drain.cancel();
         let drained = async { while workers.join_next().await.is_some() {} };
         if tokio::time::timeout(self.shutdown_grace, drained).await.is_err() {

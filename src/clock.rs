@@ -13,14 +13,19 @@ pub trait Clock: Send + Sync {
 /// A clock that several parts share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's clock.
+/// Cuts off what no store keeps and nobody reads.
+fn to_microsecond(instant: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(instant.as_microsecond()).unwrap_or(instant)
+}
+
+/// The machine's clock, to the microsecond.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        to_microsecond(Timestamp::now())
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::Signals;
 use super::{Exit, Failure};
 use crate::simulator::{DEFAULT, Scenario, Simulator};
 
@@ -33,10 +33,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         .with_context(|| format!("cannot listen on {}", args.listen))
         .map_err(Failure::usage)?;
     // Before anybody can know the address, so that no signal is missed.
-    let stop = stop_signal().context("cannot listen to signals").map_err(Failure::usage)?;
+    let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
     announce(&listener, simulator.seed())
         .context("cannot say the address")
         .map_err(Failure::usage)?;
+    let stop = async move {
+        signals.received().await;
+    };
     simulator.serve(listener, stop).await.context("the listener failed").map_err(Failure::usage)?;
     Ok(Exit::Success)
 }
@@ -53,16 +56,4 @@ fn announce(listener: &TcpListener, seed: u64) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{url}")?;
     stdout.flush()
-}
-
-/// Completes on SIGINT or SIGTERM.
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

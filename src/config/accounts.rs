@@ -9,7 +9,7 @@ use super::names::Names;
 use super::section::Section;
 use super::settings::AccountSettings;
 use super::suggest::closest;
-use super::value::{endpoint_url, name, number, owned_text, region};
+use super::value::{endpoint_url, flag, name, number, owned_text, region};
 use crate::aws::Access;
 
 /// Where Entity Resolution is offered
@@ -55,6 +55,7 @@ pub(super) fn accounts(sections: Vec<Section<'_>>) -> (Vec<AccountSettings>, Nam
                     }),
                     profile: section.get("profile", owned_text),
                     endpoint_url: section.get("endpoint_url", endpoint_url),
+                    no_sign_request: section.get("no_sign_request", flag).unwrap_or_default(),
                 },
                 get_rate: section.get("get_rate", number(RATES)),
                 list_rate: section.get("list_rate", number(RATES)),

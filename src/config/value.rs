@@ -50,6 +50,14 @@ pub(super) fn path(value: &DeValue<'_>) -> Read<PathBuf> {
     text(value).map(PathBuf::from)
 }
 
+/// `true` or `false`.
+pub(super) fn flag(value: &DeValue<'_>) -> Read<bool> {
+    match value {
+        DeValue::Boolean(flag) => Ok(*flag),
+        other => Err(expected("true or false", other)),
+    }
+}
+
 /// A duration with its unit, within `range`.
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
     move |value| {

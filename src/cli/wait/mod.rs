@@ -72,6 +72,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 
+    /// Send requests unsigned, and look for no credentials: for `matchwatch simulate`
+    #[arg(long)]
+    no_sign_request: bool,
+
     /// A configuration whose watches say which workflow a job belongs to
     #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
     config: Option<PathBuf>,
@@ -317,6 +321,7 @@ fn source_config(args: &Args) -> source::Config {
             region: args.region.clone(),
             profile: args.profile.clone(),
             endpoint_url: args.endpoint_url.clone(),
+            no_sign_request: args.no_sign_request,
         },
         request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT,
     }

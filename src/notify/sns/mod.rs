@@ -69,6 +69,7 @@ impl Sns {
             profile: config.profile.clone(),
             // Not the configured one, which is SNS's alone: STS must not be sought there.
             endpoint_url: None,
+            no_sign_request: false,
         };
         let base = aws.configure(&access, config.timeout).await;
         Self::with_base(base, config).await

@@ -117,7 +117,8 @@ impl EntityResolution {
 /// A client with an identity cache of its own, so that a new one asks for credentials anew.
 fn new_client(sdk: &SdkConfig) -> Client {
     let config = config::Builder::from(sdk).identity_cache(IdentityCache::lazy().build());
-    Client::from_conf(config.build())
+    let unsigned = sdk.credentials_provider().is_none();
+    Client::from_conf(if unsigned { config.allow_no_auth() } else { config }.build())
 }
 
 #[async_trait]
