@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::refusal::{CHECK_ACCESS, RESCUE, USE_ANOTHER_FILE, refused, unusable};
+use super::refusal::{CHECK_ACCESS, NAME_A_FILE, RESCUE, USE_ANOTHER_FILE, refused, unusable};
 use crate::store::StoreError;
 
 /// A whole file is read through at start up to this size, which takes about a tenth of a second. SQLite reports
@@ -18,12 +18,13 @@ const CHECKED_BYTES: u64 = 64 << 20;
 /// absolute, so that SQLite takes no name for something else, as it does with `:memory:` or `file:…`.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     match fs::canonicalize(path) {
-        Ok(path) => return Ok(path),
+        Ok(found) if found.is_dir() => return Err(unusable(path, "this is a folder", NAME_A_FILE)),
+        Ok(found) => return Ok(found),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(unusable(path, error, CHECK_ACCESS)),
     }
     let Some(name) = path.file_name() else {
-        return Err(unusable(path, "this names no file", "Name a file in [store] path"));
+        return Err(unusable(path, "this names no file", NAME_A_FILE));
     };
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,

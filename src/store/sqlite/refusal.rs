@@ -9,6 +9,7 @@ use super::SqliteStore;
 use crate::store::StoreError;
 
 // What to do.
+pub(super) const NAME_A_FILE: &str = "Name a file in [store] path";
 pub(super) const USE_ANOTHER_FILE: &str =
     "It was left as it is: move it away, or name another file in [store] path";
 pub(super) const CHECK_ACCESS: &str = "Check owner and permissions of the file and its folder, and that the file system is not read-only";

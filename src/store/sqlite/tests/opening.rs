@@ -194,7 +194,8 @@ async fn a_folder_in_place_of_the_file_is_refused() {
     let folder = TempDir::new().unwrap();
     fs::create_dir(database(&folder)).unwrap();
     let message = refusal(&database(&folder)).await;
-    assert!(message.contains("directory"), "{message}");
+    assert!(message.contains("this is a folder"), "{message}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[tokio::test]
@@ -215,8 +216,10 @@ async fn a_folder_that_cannot_be_written_is_refused() {
 
 #[tokio::test]
 async fn a_path_that_names_no_file_is_refused() {
-    for path in ["..", "/nowhere/.."] {
-        let error = try_open(Path::new(path)).await.unwrap_err().to_string();
-        assert!(error.contains("cannot use database"), "{error}");
+    let folder = TempDir::new().unwrap();
+    for path in ["", "..", "nowhere/.."] {
+        let error = try_open(&folder.path().join(path)).await.unwrap_err().to_string();
+        assert!(error.contains("Name a file in [store] path"), "{error}");
     }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left there");
 }
