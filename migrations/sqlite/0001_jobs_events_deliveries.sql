@@ -50,7 +50,7 @@ CREATE INDEX deliveries_open ON deliveries (notifier, state, created_at) WHERE s
 -- Written to find out whether writing works.
 CREATE TABLE write_probe (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    writes INTEGER NOT NULL
+    filler BLOB NOT NULL
 ) STRICT;
 
-INSERT INTO write_probe (id, writes) VALUES (1, 0);
+INSERT INTO write_probe (id, filler) VALUES (1, x'');

@@ -60,7 +60,9 @@ pub(super) const MOVE_UP: &str = "UPDATE deliveries SET first_in_line = 1 WHERE 
         SELECT min(id) FROM deliveries WHERE job = ? AND notifier = ? AND state = 'pending'
     )";
 
-const PROBE: &str = "UPDATE write_probe SET writes = writes + 1";
+/// As much as a change writes, so that it fails where a change would for want of room. Random, because SQLite
+/// does not write what is there already.
+const PROBE: &str = "UPDATE write_probe SET filler = randomblob(32768)";
 
 pub(super) async fn status(
     connection: &mut SqliteConnection,

@@ -95,7 +95,13 @@ async fn a_full_disk_is_told_and_work_resumes_when_there_is_room() {
     large.message.body = format!("{}{}", large.message.body, " ".repeat(100_000)).into();
 
     // SQLite answers as for a full disk; the limit is the connection's own and ends with it.
-    run(&mut store.connection().await.unwrap(), "PRAGMA max_page_count = 1").await;
+    let fill = async || {
+        run(&mut store.connection().await.unwrap(), "PRAGMA max_page_count = 1").await;
+    };
+    fill().await;
+    let error = store.check_writable().await.unwrap_err().to_string();
+    assert!(error.contains("disk is full"), "{error}");
+    fill().await;
     let error = store.record(&large).await.unwrap_err().to_string();
     assert!(error.contains("disk is full") && error.contains("Make room"), "{error}");
     assert_eq!(store.status(&job("large")).await.unwrap(), None);
@@ -105,6 +111,22 @@ async fn a_full_disk_is_told_and_work_resumes_when_there_is_room() {
     store.check_writable().await.unwrap();
     commit(&store, &large).await;
     assert_eq!(due(&store, HOOK, at(9)).await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_write_check_writes_each_time() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let mut shell = shell(&database(&folder)).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        store.check_writable().await.unwrap();
+        // Changes with each commit of another connection that wrote something.
+        let version: i64 =
+            sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut shell).await.unwrap();
+        assert!(!seen.contains(&version), "{version} after {seen:?}");
+        seen.push(version);
+    }
 }
 
 #[tokio::test]
