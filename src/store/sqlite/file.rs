@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use super::refusal::{CHECK_ACCESS, NAME_A_FILE, RESCUE, USE_ANOTHER_FILE, refused, unusable};
 use crate::store::StoreError;
 
-/// A whole file is read through at start up to this size, which takes about a tenth of a second. SQLite reports
+/// A whole file is read through at start up to this size, which takes a fraction of a second. SQLite reports
 /// damage in a larger one when it comes upon it.
 const CHECKED_BYTES: u64 = 64 << 20;
 

@@ -23,8 +23,7 @@ impl Lock {
     pub(super) async fn acquire(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let lock_path = lock_path(path);
         let refused = |error: std::io::Error| {
-            let what =
-                format_args!("{} cannot be locked: {error}", lock_path.display()).to_string();
+            let what = format!("{} cannot be locked: {error}", lock_path.display());
             unusable(path, what, CHECK_ACCESS)
         };
         let mut options = OpenOptions::new();
