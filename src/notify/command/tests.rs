@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::*;
@@ -132,17 +133,28 @@ fn named_pipe(dir: &Path) -> std::path::PathBuf {
     pipe
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_program_that_exceeds_its_time_is_killed_with_all_that_it_started() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = named_pipe(dir.path());
-    let script = r#"echo working; exec 3> "$0/pipe"; (sleep 60; echo survived >&3) & wait"#;
-    let command = command(script, dir.path(), Duration::from_millis(500));
-    // Ends when the last program that has the pipe open has ended.
-    let survivors = tokio::task::spawn_blocking(move || fs::read_to_string(pipe).unwrap());
-    let killed = Outcome::retry("/bin/sh was killed after 500ms: working");
-    assert_eq!(command.notify(&succeeded()).await, killed);
-    assert_eq!(survivors.await.unwrap(), "");
+    let script = r#"echo working; exec 3> "$0/pipe"; (echo started >&3; sleep 60; echo survived >&3) & wait"#;
+    let command = command(script, dir.path(), Duration::from_secs(30));
+    // Paused time stands still for as long as a blocking task runs: the timeout strikes after this one.
+    let started = tokio::task::spawn_blocking(|| {
+        let mut pipe = BufReader::new(fs::File::open(pipe).unwrap());
+        let mut line = String::new();
+        pipe.read_line(&mut line).unwrap();
+        (pipe, line)
+    });
+    let message = succeeded();
+    let (outcome, started) = tokio::join!(command.notify(&message), started);
+    assert_eq!(outcome, Outcome::retry("/bin/sh was killed after 30s: working"));
+    let (mut pipe, line) = started.unwrap();
+    assert_eq!(line, "started\n");
+    // The pipe ends when the last program that holds it has ended.
+    let mut rest = String::new();
+    pipe.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[tokio::test]
