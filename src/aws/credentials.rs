@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 
 /// Finds credentials anew each time it is asked.
@@ -34,7 +35,12 @@ impl FreshCredentials {
                     .configure(&config)
                     .profile_name(profile)
                     .build();
-                provider.provide_credentials().await
+                provider.provide_credentials().await.map_err(|error| match error {
+                    CredentialsError::CredentialsNotLoaded(_) => {
+                        CredentialsError::not_loaded(format!("profile {profile:?} gives none"))
+                    }
+                    other => other,
+                })
             }
             None => {
                 let chain =

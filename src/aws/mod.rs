@@ -10,6 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use credentials::FreshCredentials;
 
@@ -66,7 +67,7 @@ impl Aws {
         if let Some(profile) = &access.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(endpoint_url) = &access.endpoint_url {
+        if let Some(endpoint_url) = access.endpoint_url.as_deref().filter(|url| !url.is_empty()) {
             loader = loader.endpoint_url(endpoint_url);
         }
         let sdk = loader.load().await;
@@ -74,12 +75,27 @@ impl Aws {
             return sdk;
         }
         let credentials = FreshCredentials::new(access.profile.clone(), &sdk);
-        sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+        let of_services = SetForServices(sdk.clone());
+        sdk.into_builder()
+            .service_config(of_services)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build()
     }
 }
 
 impl Default for Aws {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What the environment and the files set for one service, such as its endpoint: an empty value sets nothing, as
+/// for the AWS CLI. The SDK would panic at the first request.
+#[derive(Debug)]
+struct SetForServices(SdkConfig);
+
+impl LoadServiceConfig for SetForServices {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        self.0.service_config()?.load_config(key).filter(|value| !value.is_empty())
     }
 }

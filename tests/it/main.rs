@@ -1,5 +1,12 @@
 //! Integration tests, one module a capability.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where a step fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where a step fails, in a helper too"
+)]
 
 mod events;
+mod source;
+mod support;

@@ -7,6 +7,7 @@ use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_sdk_entityresolution::error::SdkError;
+use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
@@ -24,6 +25,11 @@ where
     if let Some(error) = find::<CredentialsError>(error) {
         return without_credentials(error);
     }
+    if let Some(error) = find::<ResolveEndpointError>(error) {
+        // Its own words show the whole request.
+        let why = error.source().map_or_else(|| error.to_string(), causes);
+        return SourceError::Invalid { message: format!("the endpoint cannot be used: {why}") };
+    }
     let message = causes(error);
     match error {
         SdkError::ConstructionFailure(_) => SourceError::Invalid { message },
@@ -39,8 +45,9 @@ fn without_credentials(error: &CredentialsError) -> SourceError {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => SourceError::AccessDenied {
             message: format!(
-                "no credentials found ({message}): name a profile, set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, or give this machine a role"
+                "no credentials found ({}): name a profile, set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY, or give this machine a role",
+                error.source().map_or(message, causes)
             ),
         },
         CredentialsError::ProviderTimedOut(_) => SourceError::Unavailable { message },

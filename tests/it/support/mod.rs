@@ -1,0 +1,4 @@
+//! What tests share.
+
+pub(crate) mod environment;
+pub(crate) mod scripted;
