@@ -1,11 +1,17 @@
 //! Where credentials come from.
 
+use std::error::Error;
+use std::iter;
+
 use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::imds::client::error::TokenError;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 /// Finds credentials anew each time it is asked.
 ///
@@ -25,9 +31,8 @@ impl FreshCredentials {
     }
 
     async fn find(&self) -> provider::Result {
-        let region = self.sdk.region().cloned();
         let config = self.provider_config();
-        match &self.profile {
+        let found = match &self.profile {
             // As in the AWS CLI, a profile that was asked for by name wins over keys in the environment, which
             // the SDK's chain would take.
             Some(profile) => {
@@ -35,17 +40,30 @@ impl FreshCredentials {
                     .configure(&config)
                     .profile_name(profile)
                     .build();
-                provider.provide_credentials().await.map_err(|error| match error {
-                    CredentialsError::CredentialsNotLoaded(_) => {
-                        CredentialsError::not_loaded(format!("profile {profile:?} gives none"))
-                    }
-                    other => other,
-                })
+                provider.provide_credentials().await
             }
             None => {
-                let chain =
-                    DefaultCredentialsChain::builder().configure(config).region(region).build();
-                chain.await.provide_credentials().await
+                let region = self.sdk.region().cloned();
+                let chain = DefaultCredentialsChain::builder().configure(config).region(region);
+                chain.build().await.provide_credentials().await
+            }
+        };
+        found.map_err(|error| match is_nothing_there(&error) {
+            true => CredentialsError::not_loaded(self.searched()),
+            false => error,
+        })
+    }
+
+    /// Where there was nothing, for a message.
+    fn searched(&self) -> String {
+        match (&self.profile, std::env::var("AWS_PROFILE")) {
+            (Some(profile), _) => format!("profile {profile:?} gives none"),
+            (None, Ok(profile)) => format!(
+                "neither the environment nor profile {profile:?}, which AWS_PROFILE names, nor this machine gives any"
+            ),
+            (None, Err(_)) => {
+                "neither the environment nor the default profile nor this machine gives any"
+                    .to_owned()
             }
         }
     }
@@ -75,4 +93,15 @@ impl ProvideCredentials for FreshCredentials {
     {
         future::ProvideCredentials::new(self.find())
     }
+}
+
+/// Whether all places were asked in vain: not even the metadata service, where there is one, has a role for us.
+/// The SDK takes a metadata service that refuses (switched off, or another cloud's) for a failure.
+fn is_nothing_there(error: &CredentialsError) -> bool {
+    let mut causes = iter::successors(Some(error as &dyn Error), |&error| error.source());
+    matches!(error, CredentialsError::CredentialsNotLoaded(_))
+        || causes
+            .find_map(|cause| cause.downcast_ref::<SdkError<TokenError, HttpResponse>>())
+            .and_then(SdkError::raw_response)
+            .is_some_and(|refusal| refusal.status().as_u16() < 500)
 }

@@ -30,7 +30,10 @@ where
         let why = error.source().map_or_else(|| error.to_string(), causes);
         return SourceError::Invalid { message: format!("the endpoint cannot be used: {why}") };
     }
-    let message = causes(error);
+    let message = match find::<ConnectorError>(error).and_then(Error::source) {
+        Some(cause) => causes(cause),
+        None => causes(error),
+    };
     match error {
         SdkError::ConstructionFailure(_) => SourceError::Invalid { message },
         SdkError::DispatchFailure(failure) if failure.is_user() => SourceError::Invalid { message },
@@ -45,7 +48,7 @@ fn without_credentials(error: &CredentialsError) -> SourceError {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => SourceError::AccessDenied {
             message: format!(
-                "no credentials found ({}): name a profile, set AWS_ACCESS_KEY_ID and \
+                "no credentials found: {}; name a profile, set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY, or give this machine a role",
                 error.source().map_or(message, causes)
             ),
@@ -76,15 +79,12 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// An error with its causes, on one line, each said once.
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut line = String::new();
+    let mut said: Vec<String> = Vec::new();
     for cause in chain(error) {
         let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        if !line.is_empty() && !line.contains(&cause) {
-            line.push_str(": ");
-            line.push_str(&cause);
-        } else if line.is_empty() {
-            line = cause;
+        if !said.iter().any(|before| before.contains(&cause)) {
+            said.push(cause);
         }
     }
-    line
+    said.join(": ")
 }

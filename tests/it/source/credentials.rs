@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::error::ErrorMetadata;
 use matchwatch::aws::{Access, Aws};
 use matchwatch::source::{Config, EntityResolution, JobSource};
 
-use super::{LONG, ScriptedServer, error, job, keys, running, source};
+use super::{LONG, Reply, SHORT, ScriptedServer, error, job, keys, running, source};
 use crate::support::environment::run_in;
 
 /// Finds other keys each time it is asked: `AKID1`, `AKID2`, …
@@ -39,6 +41,19 @@ impl ProvideCredentials for Failing {
     }
 }
 
+/// Never says whether it finds keys.
+#[derive(Debug)]
+struct Silent;
+
+impl ProvideCredentials for Silent {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
 fn signed_with(server: &ScriptedServer) -> Vec<String> {
     let key = |signed: &str| {
         let (_, key) = signed.split_once("Credential=").unwrap();
@@ -47,7 +62,7 @@ fn signed_with(server: &ScriptedServer) -> Vec<String> {
     server.requests().iter().map(|r| key(r.header("authorization").unwrap())).collect()
 }
 
-fn expired() -> super::Reply {
+fn expired() -> Reply {
     error(403, "ExpiredTokenException", "The security token included in the request is expired")
 }
 
@@ -116,10 +131,26 @@ async fn no_credentials_is_a_denial_that_says_what_to_set() {
 }
 
 #[tokio::test]
-async fn a_credential_provider_that_times_out_is_unavailable() {
-    let late = Failing(|| CredentialsError::provider_timed_out(Duration::from_secs(5)));
-    let source = source("http://127.0.0.1:9", LONG, late).await;
-    assert_eq!(source.observe(&job()).await.unwrap_err().reason(), "unavailable");
+async fn a_credential_provider_that_is_not_reached_is_unavailable() {
+    for failure in [
+        || CredentialsError::provider_timed_out(Duration::from_secs(5)),
+        || CredentialsError::provider_error(ConnectorError::io("connection reset".into())),
+        || {
+            let trouble = ErrorMetadata::builder().code("ServiceUnavailable").build();
+            CredentialsError::provider_error(trouble)
+        },
+    ] {
+        let source = source("http://127.0.0.1:9", LONG, Failing(failure)).await;
+        assert_eq!(source.observe(&job()).await.unwrap_err().reason(), "unavailable");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_provider_that_never_answers_is_given_up_after_the_request_timeout() {
+    let source = source("http://127.0.0.1:9", SHORT, Silent).await;
+    let error = source.observe(&job()).await.unwrap_err();
+    assert_eq!(error.reason(), "unavailable");
+    assert!(error.to_string().contains("200ms"), "{error}");
 }
 
 /// No keys, no files and no machine to ask.
@@ -221,6 +252,32 @@ async fn a_proxy_in_the_environment_is_asked_for_what_is_elsewhere() {
 async fn with_a_proxy_in_the_environment() {
     let source = connect(Some("eu-west-1"), None, "http://elsewhere.invalid").await;
     source.observe(&job()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_machine_without_a_role_is_no_outage() {
+    let refusal = Reply::new(403, &[], "");
+    let metadata = ScriptedServer::start([refusal]).await;
+    let url = metadata.url();
+    tokio::task::spawn_blocking(move || {
+        let mut environment = NOTHING.to_vec();
+        environment.retain(|(name, _)| *name != "AWS_EC2_METADATA_DISABLED");
+        environment
+            .extend([("AWS_EC2_METADATA_SERVICE_ENDPOINT", url.as_str()), ("AWS_PROFILE", "typo")]);
+        run_in(&environment, "source::credentials::with_a_metadata_service_that_refuses");
+    })
+    .await
+    .unwrap();
+    assert_eq!(metadata.requests().len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "runs in an environment of its own"]
+async fn with_a_metadata_service_that_refuses() {
+    let source = connect(Some("eu-west-1"), None, "http://127.0.0.1:9").await;
+    let error = source.observe(&job()).await.unwrap_err();
+    assert_eq!(error.reason(), "access_denied");
+    assert!(error.to_string().contains(r#"profile "typo""#), "{error}");
 }
 
 #[test]

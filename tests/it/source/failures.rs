@@ -2,7 +2,7 @@
 
 use matchwatch::domain::JobKey;
 use matchwatch::source::{JobSource, SourceError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{LONG, Reply, SHORT, ScriptedServer, job, keys, observe, observe_within, source};
 
@@ -54,6 +54,18 @@ async fn bytes_that_are_not_http_are_unavailable() {
 async fn a_server_that_never_answers_is_given_up_after_the_request_timeout() {
     let error = observe_within(SHORT, Reply::Silence).await.unwrap_err();
     assert!(unavailable(error).contains("200ms"));
+}
+
+#[tokio::test]
+async fn a_server_that_never_accepts_is_given_up_after_the_request_timeout() {
+    // A full queue of connections that nobody takes: the next one is not even refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _queued = TcpStream::connect(address).await.unwrap();
+    let source = source(&format!("http://{address}"), SHORT, keys("AKID")).await;
+    assert!(unavailable(source.observe(&job()).await.unwrap_err()).contains("200ms"));
 }
 
 #[tokio::test]
