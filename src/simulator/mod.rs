@@ -292,3 +292,6 @@ impl Simulator {
         self.shared.wall_start as f64 / 1_000.0 + since_start.as_secs_f64()
     }
 }
+
+#[cfg(test)]
+mod tests;
