@@ -10,21 +10,39 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-/// A command that runs `arguments` with the Python that has the peers' packages.
-pub(crate) fn python(arguments: &[&str]) -> Command {
-    let python = std::env::var_os("MATCHWATCH_PEERS_PYTHON").map_or_else(
+/// The Python that has the peers' packages.
+fn interpreter() -> PathBuf {
+    installed(std::env::var_os("MATCHWATCH_PEERS_PYTHON").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/bin/python")),
         PathBuf::from,
-    );
+    ))
+}
+
+/// A program that came with one of the Python packages.
+pub(crate) fn program(name: &str) -> PathBuf {
+    installed(interpreter().with_file_name(name))
+}
+
+fn installed(program: PathBuf) -> PathBuf {
     assert!(
-        python.exists(),
+        program.exists(),
         "{} does not exist: run scripts/test, which installs the programs that these tests need",
-        python.display()
+        program.display()
     );
-    let mut command = Command::new(python);
+    program
+}
+
+/// A file beside these tests.
+pub(crate) fn beside(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers")).join(name)
+}
+
+/// A command that runs `arguments` with the Python that has the peers' packages.
+pub(crate) fn python(arguments: &[&str]) -> Command {
+    let mut command = Command::new(interpreter());
     command
         .args(arguments)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers"))
+        .current_dir(beside(""))
         .env("PYTHONUNBUFFERED", "1")
         .stdin(Stdio::null())
         .kill_on_drop(true);
