@@ -41,7 +41,7 @@ use super::chance::Distribution;
 use super::faults::{Denial, Faults};
 use super::job::StatusChange;
 use super::limits::Limits;
-use super::scenario::JobSpec;
+use super::spec::JobSpec;
 use super::{Ended, Script, Simulator};
 
 /// An answer of the control path.

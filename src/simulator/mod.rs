@@ -24,6 +24,7 @@ mod operation;
 mod refusal;
 mod scenario;
 mod service;
+mod spec;
 mod wire;
 mod world;
 
@@ -44,9 +45,9 @@ pub use ledger::{Counts, Ended};
 pub use limits::{Limit, Limits};
 pub use operation::{Kind, Operation};
 pub use scenario::{
-    DEFAULT, JobSpec, Problem, ResolutionType, RunningAtOnce, Scenario, ScenarioError,
-    StartTimeMeans, TimeFactor, WorkflowSpec,
+    DEFAULT, Problem, RunningAtOnce, Scenario, ScenarioError, StartTimeMeans, TimeFactor,
 };
+pub use spec::{JobSpec, ResolutionType, WorkflowSpec};
 pub use world::WorldError;
 
 use crate::clock::{Clock, SystemClock};

@@ -10,7 +10,8 @@ use rand::RngExt;
 use super::chance;
 use super::job::{Ending, Fate, Job, JobType, Millis, Output, Status, StatusChange};
 use super::operation::Kind;
-use super::scenario::{JobSpec, ResolutionType, Scenario, WorkflowSpec, check_metrics};
+use super::scenario::Scenario;
+use super::spec::{JobSpec, ResolutionType, WorkflowSpec, check_metrics};
 
 /// A job that cannot be started or changed as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -203,7 +204,7 @@ impl World {
     pub(super) fn find(&self, kind: Kind, name: &str) -> Result<usize, WorldError> {
         self.workflows
             .iter()
-            .position(|w| w.spec.kind == kind && (w.spec.name == name || w.arn == name))
+            .position(|w| w.spec.is(kind, name) || (w.spec.kind == kind && w.arn == name))
             .ok_or_else(|| WorldError::NoWorkflow { kind, name: name.to_owned() })
     }
 
