@@ -1,9 +1,10 @@
 //! Durations as people write them: `30s`, `2h30m`, `3 days`.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
-use serde::{Deserialize, Deserializer, de};
+use serde::de::{self, Deserializer, Visitor};
 
 /// Reads a duration such as `250ms`, `30s`, `2h30m` or `3d`. A day is 24 hours.
 ///
@@ -16,11 +17,19 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     };
     let span: Span = text.trim().parse().map_err(|_| advice())?;
     let signed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| advice())?;
-    Duration::try_from(signed).map_err(|_| format!("{text:?} is negative: a duration is not"))
+    Duration::try_from(signed).map_err(|_| {
+        format!(
+            "{text:?} is not a duration: write one that is not negative, as in 30s, 5m, 2h30m or 3d"
+        )
+    })
 }
 
-/// Writes a duration as [`parse`] reads it, to the second from one second on: `2h 30m`, `850ms`.
+/// Writes a duration as [`parse`] reads it, to the second from one second on: `2h 30m`, `850ms`, `3d`.
 pub fn display(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    if duration.as_secs() >= DAY && duration.as_secs().is_multiple_of(DAY) {
+        return format!("{}d", duration.as_secs() / DAY);
+    }
     let shown = if duration < Duration::from_secs(1) {
         Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     } else {
@@ -36,7 +45,21 @@ pub fn display(duration: Duration) -> String {
 ///
 /// As [`parse`].
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    struct Parse;
+
+    impl Visitor<'_> for Parse {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration in quotes with its unit, as in \"15s\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+            parse(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Parse)
 }
 
 #[cfg(test)]
@@ -68,5 +91,6 @@ mod tests {
     fn durations_are_shown_briefly() {
         assert_eq!(display(Duration::from_millis(9_000_900)), "2h 30m");
         assert_eq!(display(Duration::from_millis(850)), "850ms");
+        assert_eq!(display(Duration::from_secs(3 * 86_400)), "3d");
     }
 }

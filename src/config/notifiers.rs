@@ -32,6 +32,13 @@ const TYPES: [(&str, Type); 4] = [
     ("command", Type::Command),
 ];
 
+/// What to write for the keys that an adapter cannot do without.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("url", "\"https://example.com/hook\""),
+    ("topic_arn", "\"arn:aws:sns:eu-west-1:123456789012:my-topic\""),
+    ("command", "[\"/usr/local/bin/notify\"]"),
+];
+
 /// Reads the notifiers; where there is none, events go to standard output.
 pub(super) fn notifiers(
     sections: Vec<Section<'_>>,
@@ -85,17 +92,17 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
     match notifier_type {
         Type::Stdout => Some(NotifierAdapter::Stdout),
         Type::Webhook => {
-            let config = adapter::fit(section)?;
+            let config = adapter::fit(section, &EXAMPLES)?;
             check_webhook(section, &config);
             Some(NotifierAdapter::Webhook(config))
         }
         Type::Sns => {
-            let config = adapter::fit(section)?;
+            let config = adapter::fit(section, &EXAMPLES)?;
             check_sns(section, &config);
             Some(NotifierAdapter::Sns(config))
         }
         Type::Command => {
-            let config = adapter::fit(section)?;
+            let config = adapter::fit(section, &EXAMPLES)?;
             check_command(section, &config);
             Some(NotifierAdapter::Command(config))
         }

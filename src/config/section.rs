@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::Findings;
 use super::suggest::instead;
@@ -18,6 +18,7 @@ pub(super) struct Section<'a> {
     label: &'static str,
     span: Range<usize>,
     entries: DeTable<'a>,
+    /// Keys that were asked for; sections of the root as they are written, `[poll]`.
     known: Vec<&'static str>,
     findings: &'a Findings<'a>,
 }
@@ -30,7 +31,7 @@ impl<'a> Section<'a> {
 
     /// The table `key`; an empty one where it is absent.
     pub(super) fn section(&mut self, key: &'static str, label: &'static str) -> Self {
-        self.known.push(key);
+        self.known.push(label);
         let value = self.entries.get(key).cloned();
         value
             .and_then(|value| self.child(label, value))
@@ -39,7 +40,7 @@ impl<'a> Section<'a> {
 
     /// The tables of the list `key`.
     pub(super) fn sections(&mut self, key: &'static str, label: &'static str) -> Vec<Self> {
-        self.known.push(key);
+        self.known.push(label);
         let Some(list) = self.entries.get(key).cloned() else {
             return Vec::new();
         };
@@ -48,12 +49,13 @@ impl<'a> Section<'a> {
             DeValue::Array(list) => {
                 list.into_iter().filter_map(|entry| self.child(label, entry)).collect()
             }
-            other => {
+            DeValue::Table(entries) => {
                 let text = format!("there can be several: write it as {label}");
                 self.findings.wrong(&span, &format!("[{key}]"), text);
                 // The keys inside are judged all the same.
-                self.child(label, Spanned::new(span, other)).into_iter().collect()
+                self.child(label, Spanned::new(span, DeValue::Table(entries))).into_iter().collect()
             }
+            other => self.child(label, Spanned::new(span, other)).into_iter().collect(),
         }
     }
 
@@ -64,11 +66,9 @@ impl<'a> Section<'a> {
                 Some(Self { label, span, entries, known: Vec::new(), findings: self.findings })
             }
             other => {
-                self.findings.wrong(
-                    &span,
-                    label,
-                    format!("expected a table, found {}", found(&other)),
-                );
+                let text =
+                    format!("expected a section, written as {label}, found {}", found(&other));
+                self.findings.wrong(&span, label, text);
                 None
             }
         }
@@ -137,7 +137,7 @@ impl<'a> Section<'a> {
         Some(read.collect())
     }
 
-    /// The keys that are left, for a reader of its own; `names` are those that it knows.
+    /// The keys of a reader of its own; `names` are those that it knows.
     pub(super) fn rest(&mut self, names: &[&'static str]) -> DeTable<'a> {
         self.known.extend(names);
         self.entries
@@ -145,6 +145,11 @@ impl<'a> Section<'a> {
             .filter(|(key, _)| names.contains(&key.get_ref().as_ref()))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
+    }
+
+    /// Leaves only a part of the value of `key`.
+    pub(super) fn reduce(&mut self, key: &Spanned<DeString<'a>>, part: &Spanned<DeValue<'a>>) {
+        self.entries.insert(key.clone(), part.clone());
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -207,7 +212,7 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) {
         for (key, value) in &self.entries {
             let name = key.get_ref().as_ref();
-            if self.known.contains(&name) {
+            if self.known.iter().any(|known| known.trim_matches(['[', ']']) == name) {
                 continue;
             }
             let (name, what) = match (self.label, value.get_ref()) {
@@ -215,8 +220,7 @@ impl<'a> Section<'a> {
                 ("", DeValue::Array(_)) => (format!("[[{name}]]"), "section"),
                 _ => (name.to_owned(), "key"),
             };
-            let text =
-                format!("unknown {what}{}", instead(key.get_ref(), &self.known, "known here are"));
+            let text = format!("unknown {what}{}", instead(&name, &self.known, "known here are"));
             self.wrong(&key.span(), &name, text);
         }
     }

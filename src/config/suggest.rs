@@ -6,11 +6,15 @@ pub(super) fn closest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let folded = fold(given);
-    // One slip in three characters still looks like the word.
+    // One slip in three characters still looks like the word, and so does its beginning.
     let tolerance = (folded.chars().count() / 3).max(1);
+    let distance = |candidate: &str| match folded.len() {
+        3.. if candidate.starts_with(&folded) => tolerance,
+        _ => strsim::osa_distance(&folded, candidate),
+    };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::osa_distance(&folded, &fold(candidate)), candidate))
+        .map(|candidate| (distance(&fold(candidate)), candidate))
         .filter(|&(distance, _)| distance <= tolerance)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
@@ -30,8 +34,9 @@ pub(super) fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// What does not make two names different.
 fn fold(name: &str) -> String {
-    name.to_lowercase().replace('-', "_")
+    name.trim_matches(['[', ']']).to_lowercase().replace('-', "_")
 }
 
 #[cfg(test)]
@@ -46,6 +51,7 @@ mod tests {
             ("Interval", Some("interval")),
             ("get-rate", Some("get_rate")),
             ("lsit_rate", Some("list_rate")),
+            ("inter", Some("interval")),
             ("colour", None),
             ("", None),
         ] {

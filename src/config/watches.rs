@@ -35,7 +35,7 @@ pub(super) fn watches(
                 let first = *followed.entry(job).or_insert(index);
                 if first != index {
                     let text = format!(
-                        "`{}` is followed by another watch already; name it in one",
+                        "`{}` is followed by another watch already; keep it in one of them, and name all its notifiers there",
                         job_id.get_ref()
                     );
                     section.does_not_fit(&job_id.span(), "job_ids", text);
@@ -67,7 +67,9 @@ fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {
         [only] => Arc::clone(only),
         [first, ..] => {
             if !section.has("account") {
-                section.missing("account", &format!("account = \"{first}\""));
+                let text =
+                    format!("there are several accounts: say which, as in account = \"{first}\"");
+                section.does_not_fit(&section.span(), "account", text);
             }
             Arc::clone(first)
         }

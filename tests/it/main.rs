@@ -7,6 +7,7 @@
     reason = "a test ends where a step fails, in a helper too"
 )]
 
+mod config;
 mod events;
 mod source;
 mod support;

@@ -1,0 +1,66 @@
+//! `matchwatch check`.
+
+use std::process::{Command, Output};
+
+fn check(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_matchwatch"))
+        .arg("check")
+        .args(arguments)
+        .env_clear()
+        .env("CARGO_PKG_NAME", "matchwatch")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn check_says_what_would_run_and_succeeds() {
+    let output = check(&["--config", "tests/fixtures/config/good.full.toml"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "tests/fixtures/config/good.full.toml is fine. `serve` would run:
+  account   production in eu-west-1
+  account   123456789012 in the Region of the AWS environment
+  watch     2 jobs of customers in production, told to ops, lines
+  watch     1 job of customers in 123456789012, told to all notifiers
+  notifier  ops tells a webhook: SUCCEEDED, FAILED, workflows customers, accounts production, kinds matching
+  notifier  data tells arn:aws:sns:eu-west-1:123456789012:jobs.fifo: every transition
+  notifier  archive tells /bin/cat: every transition
+  notifier  lines tells standard output: every transition
+  store     state/jobs.db
+  http      [::1]:9000
+"
+    );
+}
+
+#[test]
+fn check_takes_the_shipped_file_by_default_and_warns_that_it_watches_nothing() {
+    let output = check(&[], &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let warning = "warning: config/matchwatch.toml: [[watch]]: there is none: nothing is watched\n";
+    assert!(stderr.contains(warning), "{stderr}");
+}
+
+#[test]
+fn check_tells_all_problems_on_stderr_and_exits_with_2() {
+    let output = check(
+        &[],
+        &[
+            ("MATCHWATCH_CONFIG", "tests/fixtures/config/bad.interval-too-long.toml"),
+            ("MATCHWATCH__SERVE__SHUTDOWN_GRACE", "long"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.stdout, b"");
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "tests/fixtures/config/bad.interval-too-long.toml:2:12: [poll] interval: \"11m\" is out of range; \
+         write a duration from 1s to 10m
+MATCHWATCH__SERVE__SHUTDOWN_GRACE: [serve] shutdown_grace: \"long\" is not a duration: \
+         write a number and a unit, as in 30s, 5m, 2h30m or 3d
+matchwatch: 2 problems in tests/fixtures/config/bad.interval-too-long.toml and the environment
+"
+    );
+}

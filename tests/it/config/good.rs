@@ -1,0 +1,225 @@
+//! What the file says, and what it leaves to the defaults.
+
+use std::path::Path;
+use std::time::Duration;
+
+use matchwatch::aws::Access;
+use matchwatch::backoff::Policy;
+use matchwatch::config::{
+    self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
+    Problems, Settings, StoreSettings, WatchSettings,
+};
+use matchwatch::domain::{Filter, JobKind, JobStatus};
+use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
+use matchwatch::secret::{MaybeSecret, SecretRef};
+use matchwatch::store::SqliteConfig;
+use matchwatch::{deliver, watch};
+
+use super::{JOB, secs};
+
+fn load_fixture(name: &str) -> Result<Loaded, Problems> {
+    config::load(&Path::new("tests/fixtures/config").join(name), [])
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let Loaded { settings, warnings } = load_fixture("good.empty.toml").unwrap();
+    assert_eq!(
+        settings,
+        Settings {
+            log: LogSettings { filter: "info".into(), format: LogFormat::Auto },
+            http_listen: None,
+            store: StoreSettings::Sqlite(SqliteConfig {
+                path: "matchwatch.db".into(),
+                lock_timeout: secs(30),
+            }),
+            watch: watch::Config {
+                interval: secs(15),
+                backoff: Policy { initial: secs(1), max: secs(120) },
+                get_rate: 5.0,
+                list_rate: 2.5,
+                concurrency: 32,
+                not_found_grace: secs(600),
+            },
+            request_timeout: secs(10),
+            deliver: deliver::Config {
+                backoff: Policy { initial: secs(1), max: secs(600) },
+                max_retry_after: secs(3_600),
+                give_up_after: secs(3 * 86_400),
+                concurrency: 8,
+            },
+            shutdown_grace: secs(10),
+            accounts: vec![AccountSettings {
+                name: "default".into(),
+                access: Access::default(),
+                get_rate: None,
+                list_rate: None,
+            }],
+            watches: Vec::new(),
+            notifiers: vec![NotifierSettings {
+                name: "stdout".into(),
+                filter: Filter::default(),
+                adapter: NotifierAdapter::Stdout,
+            }],
+        }
+    );
+    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["tests/fixtures/config/good.empty.toml: [[watch]]: there is none: nothing is watched"]
+    );
+}
+
+#[test]
+fn a_watch_needs_only_a_workflow_and_job_ids() {
+    let Loaded { settings, warnings } = load_fixture("good.minimal.toml").unwrap();
+    assert_eq!(
+        settings.watches,
+        [WatchSettings {
+            account: "default".into(),
+            kind: JobKind::Matching,
+            workflow_name: "customers".into(),
+            job_ids: vec![JOB.into()],
+            notifiers: Vec::new(),
+        }]
+    );
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn every_key_is_taken_up() {
+    let Loaded { settings, warnings } = load_fixture("good.full.toml").unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(
+        settings,
+        Settings {
+            log: LogSettings { filter: "warn,matchwatch=debug".into(), format: LogFormat::Json },
+            http_listen: Some("[::1]:9000".parse().unwrap()),
+            store: StoreSettings::Sqlite(SqliteConfig {
+                path: "state/jobs.db".into(),
+                lock_timeout: Duration::ZERO,
+            }),
+            watch: watch::Config {
+                interval: secs(60),
+                backoff: Policy { initial: Duration::from_millis(500), max: secs(60) },
+                get_rate: 2.0,
+                list_rate: 0.5,
+                concurrency: 10,
+                not_found_grace: secs(3_600),
+            },
+            request_timeout: secs(2),
+            deliver: deliver::Config {
+                backoff: Policy { initial: secs(2), max: secs(2) },
+                max_retry_after: secs(600),
+                give_up_after: secs(86_400),
+                concurrency: 3,
+            },
+            shutdown_grace: secs(90),
+            accounts: vec![
+                AccountSettings {
+                    name: "production".into(),
+                    access: Access {
+                        region: Some("eu-west-1".into()),
+                        profile: Some("prod".into()),
+                        endpoint_url: Some("http://127.0.0.1:8080".into()),
+                    },
+                    get_rate: Some(4.5),
+                    list_rate: Some(1.0),
+                },
+                AccountSettings {
+                    name: "123456789012".into(),
+                    access: Access::default(),
+                    get_rate: None,
+                    list_rate: None,
+                },
+            ],
+            watches: vec![
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
+                    notifiers: vec!["ops".into(), "lines".into()],
+                },
+                // The same job id in another account is another job.
+                WatchSettings {
+                    account: "123456789012".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into()],
+                    notifiers: Vec::new(),
+                },
+            ],
+            notifiers: vec![
+                NotifierSettings {
+                    name: "ops".into(),
+                    filter: Filter {
+                        statuses: vec![JobStatus::Succeeded, JobStatus::Failed],
+                        workflows: vec!["customers".into()],
+                        accounts: vec!["production".into()],
+                        kinds: vec![JobKind::Matching],
+                    },
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        url: MaybeSecret::Plain("https://example.com/hook".into()),
+                        secrets: vec![SecretRef::File(
+                            "tests/fixtures/config/signing_secret".into()
+                        )],
+                        headers: [
+                            (
+                                "Authorization".to_owned(),
+                                MaybeSecret::Kept(SecretRef::Env("CARGO_PKG_NAME".into())),
+                            ),
+                            ("X-Team".to_owned(), MaybeSecret::Plain("data".into())),
+                        ]
+                        .into(),
+                        timeout: secs(5),
+                    }),
+                },
+                NotifierSettings {
+                    name: "data".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Sns(SnsConfig {
+                        topic_arn: "arn:aws:sns:eu-west-1:123456789012:jobs.fifo".into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("publisher".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/path/publisher".into()),
+                        endpoint_url: Some("http://127.0.0.1:8081".into()),
+                        timeout: secs(3),
+                    }),
+                },
+                NotifierSettings {
+                    name: "archive".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Command(CommandConfig {
+                        command: vec!["/bin/cat".into(), "-".into()],
+                        timeout: secs(4),
+                    }),
+                },
+                NotifierSettings {
+                    name: "lines".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Stdout,
+                },
+            ],
+        }
+    );
+}
+
+#[test]
+fn what_may_be_a_mistake_is_a_warning() {
+    let Loaded { settings, warnings } = load_fixture("good.doubtful.toml").unwrap();
+    let warnings: Vec<_> = warnings
+        .iter()
+        .map(|warning| warning.to_string().replace("tests/fixtures/config/good.doubtful.toml", ""))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            ":4:8: [store] path: has no effect with `type = \"memory\"`",
+            ":8:10: [[account]] region: Entity Resolution is not known to be offered in \
+             `eu-wset-1`; did you mean `eu-west-1`?",
+            ":12:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
+        ]
+    );
+    assert_eq!(settings.watches[0].job_ids, [JOB.into()]);
+}
