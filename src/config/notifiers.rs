@@ -185,16 +185,18 @@ fn looks_like_variable(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// Whether a signature can be made with `secret`.
+/// Whether signatures can be made with `secret`, as Standard Webhooks asks: base64 of 24 to 64 bytes.
 fn signs(secret: &Secret) -> Result<(), String> {
     let secret = secret.expose();
-    let is_key =
-        secret.starts_with(SIGNING_SECRET_PREFIX) && standardwebhooks::Webhook::new(secret).is_ok();
+    let is_key = secret.strip_prefix(SIGNING_SECRET_PREFIX).is_some_and(|encoded| {
+        let bytes = encoded.trim_end_matches('=').len() * 3 / 4;
+        (24..=64).contains(&bytes) && standardwebhooks::Webhook::new(encoded).is_ok()
+    });
     if is_key {
         return Ok(());
     }
     Err(format!(
-        "what is kept there is no signing secret: those are `{SIGNING_SECRET_PREFIX}` and base64, as in \
-         `printf whsec_; openssl rand -base64 32`"
+        "what is kept there is no signing secret; make one of `{SIGNING_SECRET_PREFIX}` and the base64 of 24 to \
+         64 random bytes, as with `openssl rand -base64 32`"
     ))
 }
