@@ -122,6 +122,7 @@ fn every_key_is_taken_up() {
                         region: Some("eu-west-1".into()),
                         profile: Some("prod".into()),
                         endpoint_url: Some("http://127.0.0.1:8080".into()),
+                        no_sign_request: true,
                     },
                     get_rate: Some(4.5),
                     list_rate: Some(1.0),
