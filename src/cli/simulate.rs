@@ -26,15 +26,17 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let scenario = match &args.scenario {
         Some(path) => Scenario::load(path),
         None => Scenario::parse(DEFAULT, "config/simulator.toml"),
-    };
-    let simulator = scenario.and_then(Simulator::new).map_err(Failure::usage)?;
+    }
+    .map_err(Failure::usage)?;
+    let region = scenario.region.clone();
+    let simulator = Simulator::new(scenario).map_err(Failure::usage)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))
         .map_err(Failure::usage)?;
     // Before anybody can know the address, so that no signal is missed.
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
-    announce(&listener, simulator.seed())
+    announce(&listener, simulator.seed(), &region)
         .context("cannot say the address")
         .map_err(Failure::usage)?;
     let stop = async move {
@@ -45,13 +47,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 /// The URL on stdout for scripts, and what to do with it on stderr for people.
-fn announce(listener: &TcpListener, seed: u64) -> io::Result<()> {
+fn announce(listener: &TcpListener, seed: u64, region: &str) -> io::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     writeln!(
         io::stderr(),
         "Entity Resolution is simulated at {url} (seed {seed}). Point the AWS CLI at it: \
          export AWS_ENDPOINT_URL_ENTITYRESOLUTION={url} AWS_ACCESS_KEY_ID=test \
-         AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1"
+         AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={region}"
     )?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{url}")?;

@@ -94,7 +94,8 @@ impl Simulator {
     pub fn new(scenario: Scenario) -> Result<Self, ScenarioError> {
         scenario.check()?;
         let wall_start = SystemClock.now().as_millisecond();
-        let seed = scenario.seed.unwrap_or_else(rand::random);
+        // Small enough to be copied into a scenario: TOML's integers end at 63 bits.
+        let seed = scenario.seed.unwrap_or_else(|| rand::random::<u32>().into());
         let origin = scenario.clock_starts_at.map_or(wall_start, |start| start.as_millisecond());
         let state = State {
             world: World::new(&scenario, seed, origin)?,

@@ -185,12 +185,12 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// It is no TOML, or has a key or a value that means nothing.
-    #[error("{name}: {source}")]
+    #[error("{name}: {}", cause.to_string().trim_end())]
     Written {
         /// The file.
         name: String,
         /// Line, column and key.
-        source: Box<toml::de::Error>,
+        cause: Box<toml::de::Error>,
     },
     /// Each value could be, but not together.
     #[error("{name}, line {line}: {problem}")]
@@ -242,9 +242,9 @@ impl Scenario {
     ///
     /// When the scenario cannot be simulated; says where.
     pub fn parse(text: &str, name: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|source| ScenarioError::Written {
+        let scenario: Self = toml::from_str(text).map_err(|cause| ScenarioError::Written {
             name: name.to_owned(),
-            source: Box::new(source),
+            cause: Box::new(cause),
         })?;
         scenario.check().map_err(|problem| ScenarioError::Meant {
             name: name.to_owned(),
@@ -361,6 +361,7 @@ mod tests {
         ] {
             let refusal = refusal(text);
             assert!(refusal.starts_with("bad.toml"), "{refusal}");
+            assert_eq!(refusal, refusal.trim_end());
             assert!(refusal.contains(wanted), "{text}\nsays: {refusal}");
         }
     }

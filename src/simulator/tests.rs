@@ -359,15 +359,16 @@ async fn start_time_means_what_the_scenario_says() {
 }
 
 #[test]
-fn the_same_seed_starts_the_same_jobs_and_no_seed_starts_others() {
-    let first_job = |scenario: &str| {
-        let scenario = Scenario::parse(scenario, "test.toml").unwrap();
-        let simulator = Simulator::new(scenario).unwrap();
-        simulator.start_job(Kind::Matching, "customers").unwrap()
-    };
-    assert_eq!(first_job(SCENARIO), first_job(SCENARIO));
-    let unseeded = SCENARIO.replace("seed = 7", "");
-    assert_ne!(first_job(&unseeded), first_job(&unseeded));
+fn the_same_seed_starts_the_same_jobs_and_without_one_each_run_draws_its_own() {
+    let simulator =
+        |scenario: &str| Simulator::new(Scenario::parse(scenario, "test.toml").unwrap()).unwrap();
+    let first_job =
+        |simulator: &Simulator| simulator.start_job(Kind::Matching, "customers").unwrap();
+    assert_eq!(first_job(&simulator(SCENARIO)), first_job(&simulator(SCENARIO)));
+    let unseeded = simulator(&SCENARIO.replace("seed = 7", ""));
+    let drawn = SCENARIO.replace("seed = 7", &format!("seed = {}", unseeded.seed()));
+    assert_ne!(unseeded.seed(), simulator(&SCENARIO.replace("seed = 7", "")).seed());
+    assert_eq!(first_job(&unseeded), first_job(&simulator(&drawn)), "a drawn seed can be given");
 }
 
 #[tokio::test(start_paused = true)]
