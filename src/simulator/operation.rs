@@ -105,8 +105,8 @@ impl Operation {
     ];
 
     /// Requests a second that the service allows an account in a Region
-    /// (<https://docs.aws.amazon.com/general/latest/gr/entity-resolution.html>).
-    /// Where no quota is known for an ID mapping operation, its matching sister's stands in.
+    /// (<https://docs.aws.amazon.com/entityresolution/latest/userguide/quotas.html>, API throttling quotas).
+    /// Those of the ID mapping operations other than GetIdMappingJob are assumed: as their matching sisters'.
     pub const fn quota(self) -> f64 {
         match self {
             Self::GetMatchingJob | Self::GetIdMappingJob => 10.0,
