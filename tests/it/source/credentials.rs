@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 use matchwatch::aws::{Access, Aws};
 use matchwatch::source::{Config, EntityResolution, JobSource};
+use tokio::sync::Barrier;
 
 use super::{LONG, Reply, SHORT, ScriptedServer, error, job, keys, running, source};
 use crate::support::environment::run_in;
@@ -91,24 +92,19 @@ async fn credentials_that_work_are_kept() {
 
 #[tokio::test]
 async fn many_questions_that_meet_one_expired_token_find_credentials_anew_once() {
-    let script = (0..5).map(|_| expired()).chain((0..5).map(|_| running()));
+    let Reply::Answer(expired) = expired() else { panic!("not an answer") };
+    let all_asked = Arc::new(Barrier::new(5));
+    let together = || Reply::Together(Arc::clone(&all_asked), expired.clone());
+    let script = (0..5).map(|_| together()).chain((0..5).map(|_| running()));
     let server = ScriptedServer::start(script).await;
     let rotating = Rotating::default();
     let source = source(&server.url(), LONG, rotating.clone()).await;
     let job = job();
-    let ask = || async {
-        let five = std::array::from_fn::<_, 5, _>(|_| source.observe(&job));
-        let [a, b, c, d, e] = five;
-        tokio::join!(a, b, c, d, e)
+    let ask_twice = || async {
+        assert_eq!(source.observe(&job).await.unwrap_err().reason(), "credentials_expired");
+        source.observe(&job).await.unwrap();
     };
-    let (a, b, c, d, e) = ask().await;
-    for observed in [a, b, c, d, e] {
-        assert_eq!(observed.unwrap_err().reason(), "credentials_expired");
-    }
-    let (a, b, c, d, e) = ask().await;
-    for observed in [a, b, c, d, e] {
-        observed.unwrap();
-    }
+    tokio::join!(ask_twice(), ask_twice(), ask_twice(), ask_twice(), ask_twice());
     assert_eq!(rotating.0.load(Ordering::Relaxed), 2);
 }
 

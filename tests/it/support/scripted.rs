@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 /// What the server does with one request.
@@ -15,6 +16,8 @@ use tokio::task::JoinSet;
 pub(crate) enum Reply {
     /// Sends these bytes and waits for the next request on the same connection.
     Answer(Vec<u8>),
+    /// Waits until as many requests as the barrier wants have come, and sends these bytes.
+    Together(Arc<Barrier>, Vec<u8>),
     /// Sends these bytes and closes the connection.
     Close(Vec<u8>),
     /// Sends these bytes and resets the connection.
@@ -128,6 +131,10 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
 async fn play(reply: Reply, stream: &mut BufStream<TcpStream>) -> Option<()> {
     match reply {
         Reply::Answer(bytes) => send(stream, &bytes).await,
+        Reply::Together(barrier, bytes) => {
+            barrier.wait().await;
+            send(stream, &bytes).await
+        }
         Reply::Close(bytes) => {
             send(stream, &bytes).await?;
             None
