@@ -11,3 +11,4 @@ mod config;
 mod events;
 mod source;
 mod support;
+mod wait;
