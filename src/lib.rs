@@ -15,7 +15,7 @@
 //! - [`deliver`]: takes deliveries from the store to the notifiers.
 //! - [`config`]: what the operator asked for.
 //! - [`simulator`]: a local Entity Resolution API.
-//! - [`aws`], [`backoff`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`]: leaves.
+//! - [`aws`], [`backoff`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`], [`url`]: leaves.
 //!
 //! `tests/architecture.rs` holds the modules to this map.
 
@@ -36,4 +36,5 @@ pub mod secret;
 pub mod simulator;
 pub mod source;
 pub mod store;
+pub mod url;
 pub mod watch;

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
 use toml::Spanned;
 
 use super::adapter;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{NotifierAdapter, NotifierSettings};
-use super::value::{http_url, name, one_of, role_arn, topic_arn, workflow_name};
+use super::value::{name, one_of, role_arn, topic_arn, workflow_name};
 use crate::domain::{Filter, JobKind, JobStatus};
 use crate::notify;
-use crate::secret::{MaybeSecret, Secret, SecretError};
-
-/// What a signing secret begins with (<https://www.standardwebhooks.com>).
-const SIGNING_SECRET_PREFIX: &str = "whsec_";
+use crate::secret::{Secret, SecretError};
+use crate::url::parse_http;
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -110,32 +107,26 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
 }
 
 fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
-    if let Err(text) = resolved(config.url.resolve()).and_then(|url| http_url(url.expose())) {
+    if let Err(text) = resolved(config.url.resolve()).and_then(|url| parse_http(url.expose())) {
         section.wrong(&section.span_of("url"), "url", text);
     }
     for (index, secret) in config.secrets.iter().enumerate() {
-        if let Err(text) = resolved(secret.resolve()).and_then(|secret| signs(&secret)) {
+        if let Err(text) = resolved(secret.resolve())
+            .and_then(|secret| notify::WebhookConfig::check_signing_secret(&secret))
+        {
             section.wrong(&section.span_of_entry("secrets", index), "secrets", text);
         }
     }
     for (name, value) in &config.headers {
-        if let Err(text) = check_header(name, value) {
+        let value = resolved(value.resolve());
+        if let Err(text) =
+            value.and_then(|value| notify::WebhookConfig::check_header(name, value.expose()))
+        {
             let key = format!("headers.{name}");
             section.wrong(&section.span_of_child("headers", name), &key, text);
         }
     }
     check_timeout(section, config.timeout);
-}
-
-fn check_header(name: &str, value: &MaybeSecret) -> Result<(), String> {
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        return Err("is not the name of a header; write letters, digits and `-`".to_owned());
-    }
-    let value = resolved(value.resolve())?;
-    match HeaderValue::from_str(value.expose()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("is not the value of a header; it is one line of ASCII".to_owned()),
-    }
 }
 
 fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
@@ -145,7 +136,7 @@ fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
     if let Some(Err(text)) = config.role_arn.as_deref().map(role_arn) {
         section.wrong(&section.span_of("role_arn"), "role_arn", text);
     }
-    if let Some(Err(text)) = config.endpoint_url.as_deref().map(http_url) {
+    if let Some(Err(text)) = config.endpoint_url.as_deref().map(parse_http) {
         section.wrong(&section.span_of("endpoint_url"), "endpoint_url", text);
     }
     check_timeout(section, config.timeout);
@@ -183,20 +174,4 @@ fn resolved(secret: Result<Secret, SecretError>) -> Result<Secret, String> {
 
 fn looks_like_variable(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-}
-
-/// Whether signatures can be made with `secret`, as Standard Webhooks asks: base64 of 24 to 64 bytes.
-fn signs(secret: &Secret) -> Result<(), String> {
-    let secret = secret.expose();
-    let is_key = secret.strip_prefix(SIGNING_SECRET_PREFIX).is_some_and(|encoded| {
-        let bytes = encoded.trim_end_matches('=').len() * 3 / 4;
-        (24..=64).contains(&bytes) && standardwebhooks::Webhook::new(encoded).is_ok()
-    });
-    if is_key {
-        return Ok(());
-    }
-    Err(format!(
-        "what is kept there is no signing secret; make one of `{SIGNING_SECRET_PREFIX}` and the base64 of 24 to \
-         64 random bytes, as with `openssl rand -base64 32`"
-    ))
 }

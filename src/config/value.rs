@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::suggest::instead;
 use crate::duration;
+use crate::url::parse_http;
 
 /// What a reader answers.
 pub(super) type Read<T> = Result<T, String>;
@@ -179,17 +180,7 @@ pub(super) fn listen_address(value: &DeValue<'_>) -> Read<Option<SocketAddr>> {
 /// An `http` or `https` URL to keep.
 pub(super) fn endpoint_url(value: &DeValue<'_>) -> Read<String> {
     let given = text(value)?;
-    http_url(given).map(|()| given.to_owned())
-}
-
-/// Checks a URL. It may hold a secret, and is not shown.
-pub(super) fn http_url(given: &str) -> Read<()> {
-    let advice = "write it as in https://example.com/path";
-    match reqwest::Url::parse(given) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
-        Ok(_) => Err(format!("is not an http or https URL; {advice}")),
-        Err(reason) => Err(format!("is not a URL ({reason}); {advice}")),
-    }
+    parse_http(given).map(|_| given.to_owned())
 }
 
 /// Checks the ARN of an SNS topic.

@@ -328,5 +328,4 @@ fn fill(lane: &mut Lane, jobs: &mut [Job], at: Millis) {
 }
 
 #[cfg(test)]
-#[path = "world_tests.rs"]
 mod tests;

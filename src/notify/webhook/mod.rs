@@ -1,6 +1,7 @@
 //! HTTP POST in CloudEvents structured mode, signed as Standard Webhooks.
 
 mod answer;
+mod headers;
 mod redact;
 mod signature;
 #[cfg(test)]
@@ -12,11 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 pub use reqwest::Client as HttpClient;
-use reqwest::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING, USER_AGENT,
-};
-use reqwest::{Url, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::redirect;
 use serde::Deserialize;
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
@@ -29,7 +27,8 @@ use super::{ConfigError, Notifier, Outcome};
 use crate::clock::SharedClock;
 use crate::domain::Message;
 use crate::duration;
-use crate::secret::{MaybeSecret, SecretRef};
+use crate::secret::{MaybeSecret, Secret, SecretRef};
+use crate::url::{Url, parse_http};
 
 /// Keys of a `[[notifier]]` with `type = "webhook"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -46,6 +45,26 @@ pub struct Config {
     /// Time that one attempt may take.
     #[serde(default = "default_timeout", deserialize_with = "crate::duration::deserialize")]
     pub timeout: Duration,
+}
+
+impl Config {
+    /// Says whether a webhook can carry this header.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without its value.
+    pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+        headers::header(name, value).map(|_| ())
+    }
+
+    /// Says whether signatures can be made with `secret`.
+    ///
+    /// # Errors
+    ///
+    /// How to make a secret that they can be made with.
+    pub fn check_signing_secret(secret: &Secret) -> Result<(), String> {
+        signature::key(secret).map(|_| ())
+    }
 }
 
 const fn default_timeout() -> Duration {
@@ -77,7 +96,7 @@ impl Webhook {
         clock: SharedClock,
     ) -> Result<Self, ConfigError> {
         let url = parse_url(&config.url)?;
-        let headers = parse_headers(&config.headers)?;
+        let headers = headers::read(&config.headers)?;
         let signer = Signer::new(&config.secrets)?;
         let redactor = Redactor::new(&url, &headers);
         Ok(Self { client, clock, url, headers, signer, timeout: config.timeout, redactor })
@@ -167,42 +186,6 @@ enum Failure {
 }
 
 fn parse_url(configured: &MaybeSecret) -> Result<Url, ConfigError> {
-    let refuse = |problem: &dyn fmt::Display| ConfigError(format!("url: {problem}"));
-    let text = configured.resolve().map_err(|error| refuse(&error))?;
-    let url: Url = text.expose().parse().map_err(|error| {
-        refuse(&format_args!("is no URL ({error}): write one such as https://example.com/hook"))
-    })?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        _ => Err(refuse(&"must begin with https:// or http://")),
-    }
-}
-
-fn parse_headers(configured: &BTreeMap<String, MaybeSecret>) -> Result<HeaderMap, ConfigError> {
-    let mut headers = HeaderMap::new();
-    for (key, value) in configured {
-        let refuse = |problem: &dyn fmt::Display| ConfigError(format!("headers.{key}: {problem}"));
-        let name: HeaderName =
-            key.parse().map_err(|_| refuse(&"is no name that a header can have"))?;
-        if is_ours(&name) {
-            return Err(refuse(&"is set by matchwatch itself: leave it out"));
-        }
-        let value = value.resolve().map_err(|error| refuse(&error))?;
-        let mut value: HeaderValue = value
-            .expose()
-            .parse()
-            .map_err(|_| refuse(&"its value holds characters that a header cannot carry"))?;
-        value.set_sensitive(true);
-        if headers.insert(name, value).is_some() {
-            return Err(refuse(&"is given twice: case makes no difference in a header's name"));
-        }
-    }
-    Ok(headers)
-}
-
-/// Whether a header is decided by this adapter or by HTTP itself.
-fn is_ours(name: &HeaderName) -> bool {
-    [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT].contains(name)
-        || [HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP, HEADER_WEBHOOK_SIGNATURE]
-            .contains(&name.as_str())
+    let text = configured.resolve().map_err(|error| ConfigError(format!("url: {error}")))?;
+    parse_http(text.expose()).map_err(|problem| ConfigError(format!("url: {problem}")))
 }

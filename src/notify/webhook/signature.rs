@@ -3,7 +3,7 @@
 use standardwebhooks::{Webhook as Key, WebhookError};
 
 use crate::notify::ConfigError;
-use crate::secret::SecretRef;
+use crate::secret::{Secret, SecretRef};
 
 const PREFIX: &str = "whsec_";
 
@@ -13,7 +13,7 @@ pub(super) struct Signer(Vec<Key>);
 impl Signer {
     /// Fetches and checks the secrets. With none, nothing is signed.
     pub(super) fn new(secrets: &[SecretRef]) -> Result<Self, ConfigError> {
-        secrets.iter().map(key).collect::<Result<_, _>>().map(Self)
+        secrets.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
     /// The value of `webhook-signature`; `None` where there is no secret.
@@ -35,9 +35,14 @@ impl Signer {
     }
 }
 
-fn key(place: &SecretRef) -> Result<Key, ConfigError> {
-    let refuse = |problem: &str| ConfigError(format!("secrets: {problem}"));
-    let secret = place.resolve().map_err(|error| refuse(&error.to_string()))?;
+fn read(place: &SecretRef) -> Result<Key, ConfigError> {
+    let refuse = |problem: &dyn std::fmt::Display| ConfigError(format!("secrets: {problem}"));
+    let secret = place.resolve().map_err(|error| refuse(&error))?;
+    key(&secret).map_err(|problem| refuse(&format_args!("{place}: {problem}")))
+}
+
+/// A key made of a secret, or how to make a secret that is one.
+pub(super) fn key(secret: &Secret) -> Result<Key, String> {
     // The causes that the crate gives would show a part of the secret: none is passed on.
     secret
         .expose()
@@ -45,9 +50,10 @@ fn key(place: &SecretRef) -> Result<Key, ConfigError> {
         .filter(|encoded| (24..=64).contains(&decoded_len(encoded)))
         .and_then(|encoded| Key::new(encoded).ok())
         .ok_or_else(|| {
-            refuse(&format!(
-                "{place} holds no signing secret: write {PREFIX} and the base64 of 24 to 64 random bytes"
-            ))
+            format!(
+                "what is kept there is no signing secret; make one of `{PREFIX}` and the base64 of 24 to \
+                 64 random bytes, as with `openssl rand -base64 32`"
+            )
         })
 }
 

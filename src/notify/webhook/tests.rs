@@ -247,13 +247,10 @@ fn a_malformed_secret_is_refused_without_being_shown() {
         let place = secrets[0].to_string();
         let config = Config { secrets, ..config(([127, 0, 0, 1], 1).into()) };
         let error = webhook(&config).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!(
-                "secrets: {place} holds no signing secret: \
-                 write whsec_ and the base64 of 24 to 64 random bytes"
-            )
-        );
+        let told = format!("secrets: {place}: what is kept there is no signing secret");
+        assert!(error.starts_with(&told), "{error}");
+        let shown = secret.trim_start_matches("whsec_");
+        assert!(shown.is_empty() || !error.contains(shown), "{error}");
     }
     for bytes in [24, 64] {
         let encoded = match bytes {
@@ -288,8 +285,8 @@ fn headers_that_are_ours_or_cannot_be_sent_are_refused() {
         ("Webhook-Timestamp", "1", "is set by matchwatch itself"),
         ("host", "example.com", "is set by matchwatch itself"),
         ("user-agent", "curl", "is set by matchwatch itself"),
-        ("two words", "x", "is no name that a header can have"),
-        ("x-team", "line\nbreak", "holds characters that a header cannot carry"),
+        ("two words", "x", "is not the name of a header"),
+        ("x-team", "line\nbreak", "is not the value of a header"),
     ] {
         let headers = BTreeMap::from([(name.to_owned(), MaybeSecret::Plain(value.to_owned()))]);
         let config = Config { headers, ..config(([127, 0, 0, 1], 1).into()) };
