@@ -11,4 +11,5 @@ mod event_ids;
 mod simulator;
 mod sns;
 mod support;
+mod wait;
 mod webhook;

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::support::{beside, program};
 
 /// `matchwatch simulate` with the scenario beside these tests. It ends with the test.
-struct Simulated {
+pub(crate) struct Simulated {
     process: Child,
     stdout: BufReader<ChildStdout>,
     url: String,
 }
 
 impl Simulated {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_matchwatch"))
             .args(["simulate", "--listen", "127.0.0.1:0", "--scenario"])
             .arg(beside("simulator.toml"))
@@ -31,7 +31,7 @@ impl Simulated {
     }
 
     /// A program with nothing of this machine's AWS configuration in its environment.
-    fn peer(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn peer(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -56,7 +56,7 @@ impl Simulated {
     }
 
     /// What the CLI prints.
-    fn told(&self, arguments: &str) -> Value {
+    pub(crate) fn told(&self, arguments: &str) -> Value {
         let output = self.aws(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "aws {arguments}: {stderr}");
