@@ -124,8 +124,8 @@ impl Context {
                 self.metrics.transitions.with_label_values(&labels).inc();
                 tracing::info!(
                     job = %job.key,
-                    from = from.map(JobStatus::as_str),
-                    to = to.as_str(),
+                    from = from.map(tracing::field::display),
+                    %to,
                     event = %event_id,
                     "job changed state"
                 );

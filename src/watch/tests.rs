@@ -46,6 +46,7 @@ struct Log {
     tokens: f64,
     refilled: Duration,
     panics_left: usize,
+    throttles_left: usize,
 }
 
 impl Service {
@@ -61,6 +62,10 @@ impl Service {
 
     /// Token bucket with a capacity of one second.
     fn admits(&self, log: &mut Log, now: Duration) -> bool {
+        if log.throttles_left > 0 {
+            log.throttles_left -= 1;
+            return false;
+        }
         if self.limit.is_infinite() {
             return true;
         }
@@ -353,4 +358,17 @@ async fn a_job_that_the_service_does_not_know_is_given_up_after_the_grace() {
     assert!((10 * MINUTE..11 * MINUTE).contains(&elapsed), "{elapsed:?}");
     let last = notes.0.lock().unwrap().last().cloned();
     assert!(matches!(last, Some((_, Next::GiveUp(SourceError::NotFound { .. })))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_throttled_answers_in_a_row_do_not_end_a_pipeline_step() {
+    let service = Service::new([(key(1), life(0, 60))]);
+    service.log.lock().unwrap().throttles_left = 50;
+    let service = Arc::new(service);
+    let (mut poller, notes) = poller(&service, &memory(), config(5));
+    poller.patience = Patience::OF_STEP;
+    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    assert_eq!(service.log.lock().unwrap().requests.len(), 51);
+    let last = notes.0.lock().unwrap().last().cloned();
+    assert_eq!(last, Some((key(1), Next::Ended(JobStatus::Succeeded))));
 }

@@ -230,6 +230,7 @@ async fn a_request_that_hangs_does_not_outlive_the_deadline() {
     let begun = Instant::now();
     let output = ended(account.wait(&arguments)).await;
     assert_exit(&output, 6);
+    assert!(stderr(&output).contains("no answer in 3"), "{}", stderr(&output));
     // The request would have been given up after 10 seconds.
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
 }

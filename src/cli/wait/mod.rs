@@ -182,6 +182,7 @@ impl Wait {
         let waited = duration::display(self.started.elapsed());
         let why = match (exit, self.witness.last_error()) {
             (Exit::Unreachable, Some(error)) => format!("no answer in {waited}: {error}"),
+            (Exit::Unreachable, None) => format!("no answer in {waited}"),
             (_, Some(error)) => format!("timed out after {waited}; last error: {error}"),
             (_, None) => format!("timed out after {waited}"),
         };
