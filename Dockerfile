@@ -32,8 +32,10 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build --chown=65532:65532 /out/lib/ /var/lib/
 COPY --from=build /out/matchwatch /usr/local/bin/matchwatch
 COPY config/matchwatch.toml /etc/matchwatch/matchwatch.toml
-# For the health check inside; MATCHWATCH__HTTP__LISTEN=0.0.0.0:9464 opens it to probes and to Prometheus outside.
-ENV MATCHWATCH__HTTP__LISTEN=127.0.0.1:9464
+# `serve`, `check` and `health` read the same file. The listener is for the health check inside;
+# MATCHWATCH__HTTP__LISTEN=0.0.0.0:9464 opens it to probes and to Prometheus outside.
+ENV MATCHWATCH_CONFIG=/etc/matchwatch/matchwatch.toml \
+    MATCHWATCH__HTTP__LISTEN=127.0.0.1:9464
 USER 65532:65532
 # The only place that is written to: the root file system may be read-only.
 VOLUME /var/lib/matchwatch
