@@ -1,33 +1,12 @@
 //! docs/events.md is the contract of every event: its schema, its examples and its ids hold.
 
-use jsonschema::Validator;
 use matchwatch::domain::{
     ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message,
     ObservedStatus, OutputSource, Step, Transition, step,
 };
 use serde_json::{Value, json};
 
-/// The JSON blocks of docs/events.md.
-fn json_blocks() -> Vec<Value> {
-    include_str!("../../docs/events.md")
-        .split("```json\n")
-        .skip(1)
-        .map(|rest| serde_json::from_str(rest.split("```").next().unwrap()).unwrap())
-        .collect()
-}
-
-fn schema() -> Value {
-    let mut schemas = json_blocks().into_iter().filter(|block| block.get("$schema").is_some());
-    schemas.next().expect("docs/events.md holds the schema")
-}
-
-fn examples() -> Vec<Value> {
-    json_blocks().into_iter().filter(|block| block.get("specversion").is_some()).collect()
-}
-
-fn validator(schema: &Value) -> Validator {
-    jsonschema::options().should_validate_formats(true).build(schema).unwrap()
-}
+use crate::support::schema::{assert_valid, examples, schema, validator};
 
 /// The schema without its leave to add fields: what it does not describe is refused.
 fn closed(mut schema: Value) -> Value {
@@ -43,12 +22,6 @@ fn closed(mut schema: Value) -> Value {
     }
     close(&mut schema);
     schema
-}
-
-fn assert_valid(validator: &Validator, instance: &Value) {
-    let errors: Vec<_> =
-        validator.iter_errors(instance).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    assert!(errors.is_empty(), "{errors:#?}\n{instance:#}");
 }
 
 fn details() -> Vec<JobDetails> {

@@ -8,7 +8,9 @@
 )]
 
 mod config;
+mod demo;
 mod events;
+mod serve;
 mod source;
 mod support;
 mod wait;

@@ -1,0 +1,9 @@
+//! `matchwatch serve`, as the process that operators run, against a simulated service.
+
+mod pages;
+mod restart;
+mod secrets;
+mod start;
+mod stop;
+mod telling;
+mod trouble;

@@ -1,0 +1,134 @@
+//! Health, readiness and metrics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use matchwatch::simulator::Operation::GetMatchingJob;
+use matchwatch::simulator::Status::Succeeded;
+use matchwatch::simulator::{Answer, Faults, Script, Share};
+use tokio::net::TcpSocket;
+
+use crate::support::daemon::{Home, watch};
+use crate::support::receiver::{Mood, Receiver};
+use crate::support::service::Service;
+
+#[tokio::test]
+async fn a_daemon_is_ready_while_its_account_works_and_alive_all_the_time() {
+    let service = Service::start().await;
+    let job = service.job("customers");
+    let mut daemon = Home::new(service.url(), &watch("customers", &[&job])).serve().await;
+    daemon.event().await;
+    let alive = (200, "alive\n".to_owned());
+    assert_eq!(daemon.page("/healthz").await, alive);
+    assert_eq!(daemon.page("/readyz").await, (200, "ready\n".to_owned()));
+
+    let error_500 = Share::try_from(1.0).unwrap();
+    service.simulator.set_faults(Faults { error_500, ..Faults::default() });
+    daemon.log("account does not work").await;
+    assert_eq!(daemon.page("/readyz").await, (503, "not ready\n".to_owned()));
+    assert_eq!(daemon.page("/healthz").await, alive);
+
+    service.simulator.set_faults(Faults::default());
+    daemon.log("account works again").await;
+    assert_eq!(daemon.page("/readyz").await.0, 200);
+    assert_eq!(daemon.page("/no-such-page").await.0, 404);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_denied_everything_makes_the_daemon_not_ready() {
+    let service = Service::start().await;
+    let jobs: Vec<String> = (0..3).map(|_| service.job("customers")).collect();
+    let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+    service.simulator.set_denials(vec![matchwatch::simulator::Denial::default()]);
+    let mut daemon = Home::new(service.url(), &watch("customers", &jobs)).serve().await;
+    daemon.log("account does not work").await;
+    assert_eq!(daemon.page("/readyz").await.0, 503);
+    assert_eq!(daemon.page("/healthz").await.0, 200);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn health_asks_the_daemon_whether_it_lives() {
+    let service = Service::start().await;
+    let job = service.job("customers");
+    let home = Home::new(service.url(), &watch("customers", &[&job]));
+    let daemon = home.serve().await;
+    let at = daemon.http().to_string();
+    let healthy = home.run(&["health", "--address", &at]).await;
+    assert_eq!(healthy.status.code(), Some(0), "{healthy:?}");
+    daemon.stop().await;
+
+    // Bound, so that nobody else gets it, and not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = socket.local_addr().unwrap().to_string();
+    let home = home.with("MATCHWATCH__HTTP__LISTEN", &nobody);
+    let silent = home.run(&["health"]).await;
+    assert_eq!(silent.status.code(), Some(1), "{silent:?}");
+    let stderr = String::from_utf8(silent.stderr).unwrap();
+    assert!(stderr.contains(&format!("no answer from http://{nobody}/healthz")), "{stderr}");
+}
+
+/// The type and the labels of each metric, as docs/operations.md tells them.
+fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let rows = include_str!("../../../docs/operations.md").lines();
+    rows.filter(|row| row.starts_with("| `matchwatch_"))
+        .map(|row| {
+            let mut cells = row.split('|').map(str::trim).skip(1);
+            let mut cell = || cells.next().unwrap();
+            let (name, kind, labels) = (cell().trim_matches('`'), cell(), cell());
+            let labels = labels.split(", ").map(str::to_owned).collect();
+            (name.to_owned(), (kind.to_owned(), labels))
+        })
+        .collect()
+}
+
+/// The same, as the page of a daemon tells them.
+fn exposed(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
+    let mut metrics = BTreeMap::new();
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let series = page.lines().find(|line| line.starts_with(name)).unwrap();
+        let labels = series.split_once('{').unwrap().1.split_once('}').unwrap().0;
+        let labels = labels.split("\",").map(|label| label.split('=').next().unwrap().to_owned());
+        let labels = labels.filter(|label| label != "le").collect();
+        metrics.insert(name.to_owned(), (kind.to_owned(), labels));
+    }
+    metrics
+}
+
+#[tokio::test]
+async fn the_metrics_are_those_that_the_documentation_names() {
+    let service = Service::start().await;
+    let (one, two) = (service.job("customers"), service.job("suppliers"));
+    let mut receiver = Receiver::start(Mood::Bad(410)).await;
+    let watches = watch("customers", &[&one]) + &watch("suppliers", &[&two]);
+    let hook =
+        format!("[[notifier]]\nname = \"hook\"\ntype = \"webhook\"\nurl = \"{}\"", receiver.url());
+    let mut daemon = Home::new(service.url(), &format!("{watches}{hook}")).serve().await;
+    for _ in 0..2 {
+        daemon.log("delivery given up").await;
+        receiver.next().await;
+    }
+    receiver.set(Mood::Good);
+    service.set(&one, Succeeded);
+    receiver.next().await;
+    let answer = Answer::UnknownStatus;
+    service.simulator.script(Script { operation: GetMatchingJob, answer, times: 1 });
+    daemon.log("an observation changed nothing").await;
+    receiver.set(Mood::Bad(503));
+    service.set(&two, Succeeded);
+    daemon.log("delivery failed; trying again").await;
+
+    let (status, page) = daemon.page("/metrics").await;
+    assert_eq!(status, 200);
+    let mut documented = documented();
+    // There is none while the store works.
+    assert!(documented.remove("matchwatch_store_errors_total").is_some());
+    assert_eq!(exposed(&page), documented, "{page}");
+    let dead = r#"matchwatch_deliveries_dead{notifier="hook"}"#;
+    assert_eq!(daemon.metric(dead).await, Some(2.0));
+    let pending = r#"matchwatch_deliveries_pending{notifier="hook"}"#;
+    assert_eq!(daemon.metric(pending).await, Some(1.0));
+    daemon.stop().await;
+}

@@ -1,0 +1,107 @@
+//! A receiver of webhooks.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::soon;
+
+/// What the receiver does with what arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Answers 204.
+    Good,
+    /// Answers with this status, and echoes all that it was sent.
+    Bad(u16),
+    /// Does not answer until its mood changes.
+    Silent,
+}
+
+/// A request that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Its `webhook-id`.
+    pub(crate) id: String,
+    /// The whole body.
+    pub(crate) body: String,
+}
+
+impl Arrival {
+    /// The status that the event tells.
+    pub(crate) fn status(&self) -> String {
+        let event: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        event["data"]["status"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The receiver. It ends when it is dropped.
+pub(crate) struct Receiver {
+    url: String,
+    mood: watch::Sender<Mood>,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    _serving: JoinSet<()>,
+}
+
+struct Desk {
+    mood: watch::Receiver<Mood>,
+    arrived: mpsc::UnboundedSender<Arrival>,
+}
+
+impl Receiver {
+    /// Starts on a free port of the loopback interface.
+    pub(crate) async fn start(mood: Mood) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (mood, moods) = watch::channel(mood);
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let desk = Arc::new(Desk { mood: moods, arrived });
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            axum::serve(listener, Router::new().fallback(receive).with_state(desk)).await.unwrap();
+        });
+        Self { url, mood, arrivals, _serving: serving }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Changes its mood, for the requests it has not answered too.
+    pub(crate) fn set(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// The next request that arrives.
+    pub(crate) async fn next(&mut self) -> Arrival {
+        soon("a webhook", self.arrivals.recv()).await.unwrap()
+    }
+
+    /// What has arrived and was not taken.
+    pub(crate) fn rest(&mut self) -> Vec<Arrival> {
+        std::iter::from_fn(|| self.arrivals.try_recv().ok()).collect()
+    }
+}
+
+async fn receive(
+    State(desk): State<Arc<Desk>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> (StatusCode, String) {
+    let echo = format!("{uri} {headers:?} {body}");
+    let id = headers["webhook-id"].to_str().unwrap().to_owned();
+    // The test may have heard enough.
+    let _ = desk.arrived.send(Arrival { id, body });
+    let mut mood = desk.mood.clone();
+    let mood = *mood.wait_for(|mood| *mood != Mood::Silent).await.unwrap();
+    match mood {
+        Mood::Bad(status) => (StatusCode::from_u16(status).unwrap(), echo),
+        Mood::Good | Mood::Silent => (StatusCode::NO_CONTENT, String::new()),
+    }
+}

@@ -1,0 +1,60 @@
+//! A simulated Entity Resolution API, served on the loopback interface.
+
+use matchwatch::simulator::{JobSpec, Kind, Scenario, Simulator, Status};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::soon;
+
+/// Two workflows and no quota: no test waits for the service's.
+const SCENARIO: &str = r#"
+limits = { GetMatchingJob = "unlimited" }
+workflows = [{ name = "customers" }, { name = "suppliers" }]
+"#;
+
+/// The service. It ends when it is dropped.
+pub(crate) struct Service {
+    /// Steers it.
+    pub(crate) simulator: Simulator,
+    url: String,
+    _serving: JoinSet<()>,
+}
+
+impl Service {
+    /// A service with the workflows `customers` and `suppliers`, and no jobs.
+    pub(crate) async fn start() -> Self {
+        let scenario = Scenario::parse(SCENARIO, "the tests' scenario").unwrap();
+        let simulator = Simulator::new(scenario).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut serving = JoinSet::new();
+        let served = simulator.clone();
+        serving.spawn(async move { served.serve(listener, std::future::pending()).await.unwrap() });
+        Self { simulator, url, _serving: serving }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Adds a queued job that only [`Service::set`] moves; returns its id.
+    pub(crate) fn job(&self, workflow: &str) -> String {
+        let spec =
+            JobSpec { status: Some(Status::Queued), ..JobSpec::of(Kind::Matching, workflow) };
+        self.simulator.add_jobs(&spec).unwrap().remove(0)
+    }
+
+    /// Moves a job.
+    pub(crate) fn set(&self, job_id: &str, status: Status) {
+        self.simulator.set_status(job_id, status).unwrap();
+    }
+
+    /// Waits until `count` questions had this outcome.
+    pub(crate) async fn answered(&self, outcome: &str, count: u64) {
+        use matchwatch::simulator::Operation::GetMatchingJob;
+        let what = format!("{count} answers {outcome}");
+        soon(&what, self.simulator.until(|counts| counts.of(GetMatchingJob, outcome) >= count))
+            .await;
+    }
+}
