@@ -8,6 +8,7 @@
 )]
 
 mod event_ids;
+mod metrics;
 mod simulator;
 mod sns;
 mod support;
