@@ -16,7 +16,7 @@ use crate::aws::Aws;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{NotifierAdapter, Settings, StoreSettings};
 use crate::deliver::{Stop, Worker};
-use crate::domain::{JobKey, Route, Routing};
+use crate::domain::{JobKey, JobStatus, Route, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::{self, Metrics};
 use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
@@ -77,7 +77,9 @@ impl Daemon {
         let store = open_store(&settings.store).await?;
         let (recorded, _) = channel::channel(());
         let routing = routing(settings);
-        let status = Arc::new(status::DaemonStatus::new(Arc::clone(&store), metrics.clone()));
+        let names = settings.notifiers.iter().map(|notifier| Arc::clone(&notifier.name));
+        let status =
+            Arc::new(status::DaemonStatus::new(Arc::clone(&store), metrics.clone(), names));
 
         let mut pollers = Vec::new();
         for account in &settings.accounts {
@@ -85,6 +87,9 @@ impl Daemon {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
+            let jobs = watched_jobs(settings, &account.name, &*store).await?;
+            let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
+            let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
             let poller = Poller {
                 account: connect(&aws, Arc::clone(&account.name), &config).await?,
                 store: Arc::clone(&store),
@@ -97,11 +102,11 @@ impl Daemon {
                     Instant::now(),
                 ),
                 metrics: metrics.clone(),
-                observer: status.account(&account.name) as Arc<dyn Observer>,
+                observer: status.account(&account.name, workflows) as Arc<dyn Observer>,
                 recorded: recorded.clone(),
                 heartbeat: status.heartbeat(),
             };
-            pollers.push((poller, watched_jobs(settings, &account.name, &*store).await?));
+            pollers.push((poller, jobs));
         }
 
         let notifiers = Notifiers { aws, clock: Arc::clone(&clock), http_client: OnceCell::new() };

@@ -1,8 +1,7 @@
 //! What a running daemon says of itself.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +11,7 @@ use crate::heartbeat::{self, Heartbeat};
 use crate::http::Status;
 use crate::metrics::Metrics;
 use crate::source::SourceError;
-use crate::store::Store;
+use crate::store::{Backlog, Store};
 use crate::watch::{Next, Observer};
 
 /// A loop that has not beaten for this long is stuck.
@@ -22,13 +21,24 @@ const STUCK_AFTER: Duration = heartbeat::PERIOD.saturating_mul(12);
 pub(super) struct DaemonStatus {
     store: Arc<dyn Store>,
     metrics: Metrics,
+    notifiers: Vec<Arc<str>>,
     heartbeats: Mutex<Vec<Heartbeat>>,
     accounts: Mutex<Vec<Arc<AccountStatus>>>,
 }
 
 impl DaemonStatus {
-    pub(super) fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
-        Self { store, metrics, heartbeats: Mutex::default(), accounts: Mutex::default() }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        metrics: Metrics,
+        notifiers: impl IntoIterator<Item = Arc<str>>,
+    ) -> Self {
+        Self {
+            store,
+            metrics,
+            notifiers: notifiers.into_iter().collect(),
+            heartbeats: Mutex::default(),
+            accounts: Mutex::default(),
+        }
     }
 
     /// A heartbeat that health depends on from now on.
@@ -38,14 +48,32 @@ impl DaemonStatus {
         heartbeat
     }
 
-    /// An account that readiness depends on from now on.
-    pub(super) fn account(&self, name: &Arc<str>) -> Arc<AccountStatus> {
-        let account = Arc::new(AccountStatus {
-            name: Arc::clone(name),
-            failures_in_a_row: AtomicU32::new(0),
-        });
+    /// An account that readiness depends on from now on, with the workflows of its jobs that have not ended.
+    pub(super) fn account(
+        &self,
+        name: &Arc<str>,
+        workflows: impl IntoIterator<Item = Arc<str>>,
+    ) -> Arc<AccountStatus> {
+        let account = Arc::new(AccountStatus::new(name, workflows));
         lock(&self.accounts).push(Arc::clone(&account));
         account
+    }
+
+    /// Shows how many deliveries wait and how many are dead. A notifier that has none shows 0: one without a value
+    /// would keep its last in the eyes of an alert.
+    fn show(&self, backlog: &[Backlog]) {
+        let Metrics { deliveries_pending, deliveries_dead, .. } = &self.metrics;
+        for gauge in [deliveries_pending, deliveries_dead] {
+            gauge.reset();
+            for notifier in &self.notifiers {
+                gauge.with_label_values(&[&**notifier]).set(0);
+            }
+        }
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for Backlog { notifier, pending, dead, .. } in backlog {
+            deliveries_pending.with_label_values(&[&**notifier]).set(count(*pending));
+            deliveries_dead.with_label_values(&[&**notifier]).set(count(*dead));
+        }
     }
 }
 
@@ -73,22 +101,7 @@ impl Status for DaemonStatus {
 
     async fn metrics(&self) -> Option<Vec<u8>> {
         match self.store.backlog().await {
-            Ok(backlog) => {
-                self.metrics.deliveries_pending.reset();
-                self.metrics.deliveries_dead.reset();
-                for notifier in backlog {
-                    let label = [&*notifier.notifier];
-                    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-                    self.metrics
-                        .deliveries_pending
-                        .with_label_values(&label)
-                        .set(count(notifier.pending));
-                    self.metrics
-                        .deliveries_dead
-                        .with_label_values(&label)
-                        .set(count(notifier.dead));
-                }
-            }
+            Ok(backlog) => self.show(&backlog),
             // The other metrics are all the more needed.
             Err(error) => tracing::warn!(%error, "the backlog cannot be read"),
         }
@@ -96,48 +109,69 @@ impl Status for DaemonStatus {
     }
 }
 
-/// An account counts as broken after this many failures in a row: one workflow that denies access does not break it.
+/// An account counts as broken after this many questions in a row without an answer.
 const BROKEN_AFTER: u32 = 3;
 
 /// Whether an account works, as its latest answers tell.
 pub(super) struct AccountStatus {
     name: Arc<str>,
-    failures_in_a_row: AtomicU32,
+    answers: Mutex<Answers>,
+}
+
+/// What the latest answers have in common.
+struct Answers {
+    unanswered_in_a_row: u32,
+    /// Whether a workflow's latest answer denied access. One that denies does not break its account; all do.
+    denied: HashMap<Arc<str>, bool>,
+}
+
+impl Answers {
+    fn take(&mut self, workflow: &Arc<str>, answer: Result<(), &SourceError>) {
+        let denies = match answer {
+            Err(SourceError::Unavailable { .. } | SourceError::CredentialsExpired { .. }) => {
+                self.unanswered_in_a_row = self.unanswered_in_a_row.saturating_add(1);
+                return;
+            }
+            // It does answer, but says nothing of the workflow.
+            Err(SourceError::Throttled { .. }) => None,
+            Err(SourceError::AccessDenied { .. }) => Some(true),
+            Ok(()) | Err(SourceError::NotFound { .. } | SourceError::Invalid { .. }) => Some(false),
+        };
+        self.unanswered_in_a_row = 0;
+        if let Some(denies) = denies {
+            self.denied.insert(Arc::clone(workflow), denies);
+        }
+    }
+
+    fn account_may_work(&self) -> bool {
+        let all_deny = !self.denied.is_empty() && self.denied.values().all(|&denies| denies);
+        self.unanswered_in_a_row < BROKEN_AFTER && !all_deny
+    }
 }
 
 impl AccountStatus {
+    fn new(name: &Arc<str>, workflows: impl IntoIterator<Item = Arc<str>>) -> Self {
+        let denied = workflows.into_iter().map(|workflow| (workflow, false)).collect();
+        let answers = Mutex::new(Answers { unanswered_in_a_row: 0, denied });
+        Self { name: Arc::clone(name), answers }
+    }
+
     fn may_work(&self) -> bool {
-        self.failures_in_a_row.load(Ordering::Relaxed) < BROKEN_AFTER
-    }
-
-    fn works(&self) {
-        if self.failures_in_a_row.swap(0, Ordering::Relaxed) >= BROKEN_AFTER {
-            tracing::info!(account = %self.name, "account works again");
-        }
-    }
-
-    fn fails(&self, error: &SourceError) {
-        if self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 == BROKEN_AFTER {
-            tracing::warn!(account = %self.name, %error, "account does not work");
-        }
+        lock(&self.answers).account_may_work()
     }
 }
 
 impl Observer for AccountStatus {
-    fn polled(&self, _job: &JobKey, answer: Result<&Observation, &SourceError>, _next: &Next) {
-        match answer {
-            // A service that says "slow down" or "no such job" does answer.
-            Ok(_)
-            | Err(
-                SourceError::Throttled { .. }
-                | SourceError::NotFound { .. }
-                | SourceError::Invalid { .. },
-            ) => self.works(),
-            Err(
-                error @ (SourceError::Unavailable { .. }
-                | SourceError::AccessDenied { .. }
-                | SourceError::CredentialsExpired { .. }),
-            ) => self.fails(error),
+    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, _next: &Next) {
+        let mut answers = lock(&self.answers);
+        let worked = answers.account_may_work();
+        answers.take(&job.workflow_name, answer.map(drop));
+        match (worked, answers.account_may_work(), answer) {
+            (true, false, Err(error)) => {
+                tracing::warn!(account = %self.name, %error, "account does not work");
+            }
+            (false, true, _) => tracing::info!(account = %self.name, "account works again"),
+            _ => {}
         }
     }
 }
@@ -145,4 +179,82 @@ impl Observer for AccountStatus {
 /// What is behind these locks is whole after every statement: a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::{JobDetails, JobKind, JobStatus, ObservedStatus};
+
+    const NEXT: Next = Next::AskIn(Duration::from_secs(15));
+
+    fn account(workflows: &[&str]) -> AccountStatus {
+        AccountStatus::new(&"main".into(), workflows.iter().map(|&workflow| workflow.into()))
+    }
+
+    fn job(workflow: &str) -> JobKey {
+        JobKey {
+            account: "main".into(),
+            kind: JobKind::Matching,
+            workflow_name: workflow.into(),
+            job_id: "0123".into(),
+        }
+    }
+
+    fn answers(account: &AccountStatus, workflow: &str) {
+        let status = ObservedStatus::Known(JobStatus::Running);
+        let observation = Observation { status, details: JobDetails::default() };
+        account.polled(&job(workflow), Ok(&observation), &NEXT);
+    }
+
+    fn denies(account: &AccountStatus, workflow: &str) {
+        let error = SourceError::AccessDenied { message: "no".into() };
+        account.polled(&job(workflow), Err(&error), &NEXT);
+    }
+
+    fn is_silent(account: &AccountStatus) {
+        let error = SourceError::Unavailable { message: "503".into() };
+        account.polled(&job("customers"), Err(&error), &NEXT);
+    }
+
+    #[test]
+    fn one_workflow_that_denies_access_however_often_does_not_break_its_account() {
+        let account = account(&["customers", "suppliers"]);
+        for _ in 0..10 {
+            denies(&account, "suppliers");
+            assert!(account.may_work(), "customers has not been asked yet");
+        }
+        answers(&account, "customers");
+        for _ in 0..10 {
+            denies(&account, "suppliers");
+            assert!(account.may_work());
+        }
+    }
+
+    #[test]
+    fn an_account_is_broken_while_all_its_workflows_deny_access() {
+        let account = account(&["customers", "suppliers"]);
+        denies(&account, "suppliers");
+        denies(&account, "customers");
+        assert!(!account.may_work());
+        answers(&account, "customers");
+        assert!(account.may_work());
+    }
+
+    #[test]
+    fn an_account_is_broken_after_three_questions_without_an_answer_until_one_is_answered() {
+        let account = account(&["customers"]);
+        is_silent(&account);
+        is_silent(&account);
+        answers(&account, "customers");
+        is_silent(&account);
+        is_silent(&account);
+        assert!(account.may_work());
+        is_silent(&account);
+        assert!(!account.may_work());
+        answers(&account, "customers");
+        assert!(account.may_work());
+    }
 }

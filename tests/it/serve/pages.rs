@@ -132,3 +132,15 @@ async fn the_metrics_are_those_that_the_documentation_names() {
     assert_eq!(daemon.metric(pending).await, Some(1.0));
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn a_notifier_that_nothing_waits_for_shows_zero_and_not_nothing() {
+    let service = Service::start().await;
+    let daemon =
+        Home::new(service.url(), &watch("customers", &[&service.job("customers")])).serve().await;
+    for state in ["dead", "pending"] {
+        let series = format!("matchwatch_deliveries_{state}{{notifier=\"stdout\"}}");
+        assert!(daemon.metric(&series).await.is_some(), "{series}");
+    }
+    daemon.stop().await;
+}
