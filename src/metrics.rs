@@ -138,6 +138,11 @@ impl Metrics {
         Ok(text)
     }
 
+    /// Shows that no request had a good answer yet: to an alert that compares with 0, nothing is not 0.
+    pub fn expect_requests(&self, account: &str, operation: &str) {
+        let _ = self.requests.with_label_values(&[account, operation, "ok"]);
+    }
+
     /// Counts one request and its outcome: `ok` or the reason of the error.
     pub fn request(&self, account: &str, operation: &str, outcome: &str, took: Duration) {
         self.requests.with_label_values(&[account, operation, outcome]).inc();

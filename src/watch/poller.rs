@@ -135,6 +135,8 @@ impl Run {
             polls: JoinSet::new(),
             flights: HashMap::new(),
         };
+        let Context { metrics, account, .. } = &*run.context;
+        metrics.expect_requests(account, Operation::GetMatchingJob.as_str());
         let now = Instant::now();
         for job in jobs {
             run.track(job, now);

@@ -43,6 +43,9 @@ async fn an_account_that_is_denied_everything_makes_the_daemon_not_ready() {
     let mut daemon = Home::new(service.url(), &watch("customers", &jobs)).serve().await;
     daemon.log("account does not work").await;
     assert_eq!(daemon.page("/readyz").await.0, 503);
+    let good =
+        r#"matchwatch_requests_total{account="main",operation="GetMatchingJob",outcome="ok"}"#;
+    assert_eq!(daemon.metric(good).await, Some(0.0), "an alert compares it with 0");
     assert_eq!(daemon.page("/healthz").await.0, 200);
     daemon.stop().await;
 }
