@@ -16,7 +16,9 @@ use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Tran
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::{Notifier, Outcome};
-use crate::store::{Change, MemoryStore, Store};
+use crate::store::{
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Recorded, Settlement, Store, StoreError,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -126,10 +128,19 @@ impl Office {
     }
 
     fn hire(&self, name: &str, receiver: &Arc<Receiver>) -> tokio::task::JoinHandle<()> {
+        self.hire_for(Arc::clone(&self.store) as Arc<dyn Store>, name, receiver)
+    }
+
+    fn hire_for(
+        &self,
+        store: Arc<dyn Store>,
+        name: &str,
+        receiver: &Arc<Receiver>,
+    ) -> tokio::task::JoinHandle<()> {
         let worker = Worker {
             name: name.into(),
             notifier: Arc::clone(receiver) as Arc<dyn Notifier>,
-            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            store,
             clock: Arc::clone(&self.clock),
             config: Config {
                 backoff: backoff::Policy {
@@ -252,4 +263,47 @@ async fn stopping_at_once_leaves_the_attempt_under_way_in_the_outbox() {
     worker.await.unwrap();
     assert_eq!(told_to_stop.elapsed(), Duration::ZERO);
     assert_eq!(office.pending().await, 1);
+}
+
+/// A store whose first event cannot be read, and that takes no word of it.
+struct Ruined;
+
+#[async_trait]
+impl Store for Ruined {
+    async fn due(&self, _: &str, _: Timestamp, _: usize) -> Result<Vec<Delivery>, StoreError> {
+        Err(StoreError::Damaged {
+            delivery: DeliveryId(1),
+            event_id: "0".to_owned(),
+            source: Message::decode("").unwrap_err(),
+        })
+    }
+    async fn settle(&self, _: DeliveryId, _: &Settlement) -> Result<(), StoreError> {
+        Err(StoreError::Unusable("full".to_owned()))
+    }
+    async fn next_due(&self, _: &str, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+    async fn status(&self, _: &JobKey) -> Result<Option<JobStatus>, StoreError> {
+        Ok(None)
+    }
+    async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
+        Ok(Recorded::Superseded(None))
+    }
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn close(&self) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_damaged_and_full_holds_up_no_stop() {
+    let office = Office::open();
+    let receiver = Receiver::new(Duration::ZERO, &[]);
+    let worker = office.hire_for(Arc::new(Ruined), "hook", &receiver);
+    sleep(HOUR).await;
+    office.stop.drain.cancel();
+    timeout(Duration::from_secs(1), worker).await.expect("stops").unwrap();
 }

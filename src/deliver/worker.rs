@@ -65,8 +65,13 @@ impl Worker {
                 }
                 // It would stand in the way for ever.
                 Err(StoreError::Damaged { delivery, event_id, source }) => {
-                    worker.set_aside(delivery, &event_id, &source.to_string()).await;
-                    Instant::now()
+                    match worker.set_aside(delivery, &event_id, &source.to_string()).await {
+                        Ok(()) => Instant::now(),
+                        Err(error) => {
+                            worker.count_store_error("settle", &error);
+                            Instant::now() + store_backoff.next_delay()
+                        }
+                    }
                 }
                 Err(error) => {
                     worker.count_store_error("due", &error);
@@ -123,11 +128,18 @@ impl Worker {
         self.write_down(delivery.id, &settlement).await;
     }
 
-    /// Gives up a delivery whose event cannot be read.
-    async fn set_aside(&self, delivery: DeliveryId, event_id: &str, damage: &str) {
-        tracing::error!(notifier = %self.name, event = event_id, damage, "a stored event is damaged; its delivery is given up");
+    /// Gives up a delivery whose event cannot be read. Asks the store once: the loop must go round.
+    async fn set_aside(
+        &self,
+        delivery: DeliveryId,
+        event_id: &str,
+        damage: &str,
+    ) -> Result<(), StoreError> {
         let reason = format!("the stored event cannot be read: {damage}");
-        self.write_down(delivery, &Settlement::Dead { at: self.clock.now(), reason }).await;
+        let dead = Settlement::Dead { at: self.clock.now(), reason };
+        self.store.settle(delivery, &dead).await?;
+        tracing::error!(notifier = %self.name, event = event_id, damage, "a stored event is damaged; its delivery is given up");
+        Ok(())
     }
 
     /// Writes a settlement down, however long it takes: until then nothing else of this delivery may happen.
