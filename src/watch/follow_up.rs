@@ -59,14 +59,15 @@ pub(super) struct Record {
 #[derive(Debug)]
 struct Trouble {
     reason: &'static str,
-    /// When errors for this reason began.
-    since: Instant,
+    /// The reason that the service last gave for not telling of the job, and when it began to. Errors that say
+    /// nothing of the job, such as throttles, leave it as it is.
+    refusal: Option<(&'static str, Instant)>,
     backoff: Backoff,
 }
 
 impl Trouble {
     fn begin(reason: &'static str, config: &Config) -> Box<Self> {
-        Box::new(Self { reason, since: Instant::now(), backoff: Backoff::new(config.backoff) })
+        Box::new(Self { reason, refusal: None, backoff: Backoff::new(config.backoff) })
     }
 }
 
@@ -98,9 +99,9 @@ impl Record {
         let reason = error.reason();
         let first = self.trouble.as_ref().is_none_or(|trouble| trouble.reason != reason);
         let trouble = self.trouble.get_or_insert_with(|| Trouble::begin(reason, config));
-        if first {
-            trouble.reason = reason;
-            trouble.since = now;
+        trouble.reason = reason;
+        if is_refusal(error) && trouble.refusal.is_none_or(|(known, _)| known != reason) {
+            trouble.refusal = Some((reason, now));
         }
         let grace = match error {
             SourceError::Throttled { .. }
@@ -111,7 +112,11 @@ impl Record {
             SourceError::AccessDenied { .. } => patience.denied_at_first,
             SourceError::Invalid { .. } => Some(Duration::ZERO),
         };
-        if grace.is_some_and(|grace| now.duration_since(trouble.since) >= grace) {
+        // Where patience ends, the last question is asked then and not after.
+        let left = grace
+            .zip(trouble.refusal)
+            .map(|(grace, (_, since))| (since + grace).saturating_duration_since(now));
+        if left.is_some_and(|left| left.is_zero()) {
             return (Next::GiveUp(error.clone()), first);
         }
         let delay = match error {
@@ -124,9 +129,19 @@ impl Record {
             }
             _ => trouble.backoff.next_delay(),
         };
-        // Where patience ends, the last question is asked then and not after.
-        let left = grace.map(|grace| (trouble.since + grace).duration_since(now));
         (Next::AskIn(left.map_or(delay, |left| delay.min(left))), first)
+    }
+}
+
+/// Whether the service did answer, and would not tell of the job.
+const fn is_refusal(error: &SourceError) -> bool {
+    match error {
+        SourceError::NotFound { .. }
+        | SourceError::AccessDenied { .. }
+        | SourceError::Invalid { .. } => true,
+        SourceError::Throttled { .. }
+        | SourceError::Unavailable { .. }
+        | SourceError::CredentialsExpired { .. } => false,
     }
 }
 
@@ -244,6 +259,37 @@ mod tests {
         assert_eq!(daemon_took, Some(Duration::from_mins(10)));
         let step_took = bear(&mut Record::default(), &not_found(), &Patience::OF_STEP, 1_000);
         assert_eq!(step_took, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn throttles_in_between_do_not_lengthen_the_grace_of_an_unknown_job() {
+        let mut record = Record::default();
+        let start = Instant::now();
+        let mut now = start;
+        for error in [not_found(), throttled()].iter().cycle().take(1_000) {
+            match record.failed(error, &config(), &daemon(), now).0 {
+                Next::AskIn(delay) => now += delay,
+                Next::GiveUp(reason) => {
+                    assert_eq!(reason, not_found());
+                    let longest = config().not_found_grace + 2 * config().backoff.max;
+                    assert!(now - start <= longest, "{:?}", now - start);
+                    return;
+                }
+                Next::Ended(_) => panic!("an error ended the job"),
+            }
+        }
+        panic!("the job is asked about for ever");
+    }
+
+    #[test]
+    fn an_answer_starts_the_grace_anew() {
+        let mut record = Record::default();
+        let start = Instant::now();
+        record.failed(&not_found(), &config(), &daemon(), start);
+        record.answered(Some(JobStatus::Running), &config());
+        let later = start + config().not_found_grace;
+        let (next, _) = record.failed(&not_found(), &config(), &daemon(), later);
+        assert!(matches!(next, Next::AskIn(_)));
     }
 
     #[test]
