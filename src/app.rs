@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{OnceCell, watch as channel};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::sync::{OnceCell, mpsc, watch as channel};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod status;
@@ -22,7 +21,7 @@ use crate::metrics::{self, Metrics};
 use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
 use crate::source::{self, EntityResolution, SourceError};
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
-use crate::watch::{Account, Observer, Pacer, Patience, Poller, WatchedJob};
+use crate::watch::{Account, Budget, Observer, Patience, Poller, WatchedJob};
 use crate::{http, watch};
 
 /// Why a daemon cannot start.
@@ -32,7 +31,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An account.
-    #[error("account {name}: {source}")]
+    #[error("account {name}")]
     Account {
         /// Its name.
         name: Arc<str>,
@@ -40,7 +39,7 @@ pub enum StartError {
         source: SourceError,
     },
     /// A notifier.
-    #[error("notifier {name}: {source}")]
+    #[error("notifier {name}")]
     Notifier {
         /// Its name.
         name: Arc<str>,
@@ -48,7 +47,7 @@ pub enum StartError {
         source: ConfigError,
     },
     /// The metrics.
-    #[error("metrics: {0}")]
+    #[error("metrics")]
     Metrics(#[from] metrics::Error),
 }
 
@@ -97,10 +96,7 @@ impl Daemon {
                 clock: Arc::clone(&clock),
                 config: settings.watch.clone(),
                 patience: Patience::of_daemon(settings.watch.not_found_grace),
-                pacer: Pacer::new(
-                    account.get_rate.unwrap_or(settings.watch.get_rate),
-                    Instant::now(),
-                ),
+                budget: Budget::new(account.get_rate.unwrap_or(settings.watch.get_rate)),
                 metrics: metrics.clone(),
                 observer: status.account(&account.name, workflows) as Arc<dyn Observer>,
                 recorded: recorded.clone(),
@@ -147,9 +143,13 @@ impl Daemon {
         &self.metrics
     }
 
-    /// Watches and tells until `shutdown` is cancelled; then stops asking, finishes the writes in hand, and delivers
-    /// what is due for up to the grace. What is left is in the store.
-    pub async fn run(self, listener: Option<TcpListener>, shutdown: CancellationToken) {
+    /// Watches and tells until told to stop: then asks no more, finishes the writes in hand, and delivers what is
+    /// due, for up to the grace or until told to stop now. What is left is in the store.
+    ///
+    /// # Errors
+    ///
+    /// A loop broke off, which is a defect. What was recorded is in the store: start again.
+    pub async fn run(self, listener: Option<TcpListener>, stop: Stop) -> Result<(), Broken> {
         let http_stop = CancellationToken::new();
         let mut http = JoinSet::new();
         if let Some(listener) = listener {
@@ -161,32 +161,65 @@ impl Daemon {
                 }
             });
         }
-        let stop = Stop::default();
+        // Workers drain when the pollers have ended: those may still record something.
+        let workers_stop = Stop { drain: CancellationToken::new(), now: stop.now.clone() };
         let mut workers = JoinSet::new();
         for worker in self.workers {
-            workers.spawn(worker.run(self.recorded.subscribe(), stop.clone()));
+            workers.spawn(worker.run(self.recorded.subscribe(), workers_stop.clone()));
         }
         let mut pollers = JoinSet::new();
         for (poller, jobs) in self.pollers {
-            pollers.spawn(poller.run(jobs, shutdown.clone()));
+            let (give, given) = mpsc::unbounded_channel();
+            for job in jobs {
+                // The receiver is right here.
+                let _ = give.send(job);
+            }
+            pollers.spawn(poller.run(given, stop.drain.clone()));
         }
 
-        while pollers.join_next().await.is_some() {}
-        self.jobs_ended.cancel();
-        shutdown.cancelled().await;
-        tracing::info!("stopping: no more questions, delivering what is due");
-        stop.drain.cancel();
-        let drained = async { while workers.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shutdown_grace, drained).await.is_err() {
-            tracing::warn!("the grace is over; what is undelivered is delivered at the next start");
-            stop.now.cancel();
-            while workers.join_next().await.is_some() {}
+        let watched = async {
+            all_end(&mut pollers).await?;
+            self.jobs_ended.cancel();
+            stop.drain.cancelled().await;
+            Ok(())
+        };
+        // A worker never ends by itself before it is told to.
+        let outcome = tokio::select! {
+            watched = watched => watched,
+            Some(Err(broken)) = workers.join_next() => Err(Broken(broken)),
+        };
+        if outcome.is_ok() {
+            tracing::info!("stopping: no more questions, delivering what is due");
         }
+        workers_stop.drain.cancel();
+        let drained = tokio::time::timeout(self.shutdown_grace, all_end(&mut workers)).await;
+        let drained = match drained {
+            Ok(drained) => drained,
+            Err(_) => {
+                tracing::warn!("the grace is over; what is undelivered goes out at the next start");
+                stop.now.cancel();
+                all_end(&mut workers).await
+            }
+        };
         http_stop.cancel();
         http.shutdown().await;
         self.store.close().await;
         tracing::info!("stopped");
+        outcome.and(drained)
     }
+}
+
+/// A loop that broke off: a defect of this program.
+#[derive(Debug, thiserror::Error)]
+#[error("a loop broke off; please report this defect")]
+pub struct Broken(#[source] JoinError);
+
+/// Waits until all tasks have ended, or one has broken off.
+async fn all_end(tasks: &mut JoinSet<()>) -> Result<(), Broken> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(Broken)?;
+    }
+    Ok(())
 }
 
 /// An account, ready to be asked.
@@ -207,7 +240,8 @@ pub async fn connect(
     }
 }
 
-/// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on.
+/// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on. It shares
+/// `budget` with whoever else asks the account.
 ///
 /// # Errors
 ///
@@ -215,6 +249,7 @@ pub async fn connect(
 pub fn step_poller(
     account: Account,
     config: watch::Config,
+    budget: Budget,
     observer: Arc<dyn Observer>,
 ) -> Result<Poller, StartError> {
     let (recorded, _) = channel::channel(());
@@ -223,7 +258,7 @@ pub fn step_poller(
         store: Arc::new(MemoryStore::default()),
         routing: Routing::default(),
         clock: Arc::new(SystemClock),
-        pacer: Pacer::new(config.get_rate, Instant::now()),
+        budget,
         config,
         patience: Patience::OF_STEP,
         metrics: Metrics::new()?,

@@ -1,9 +1,10 @@
 //! `--config`, for every command that runs on a configuration.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::config::{self, Loaded};
+use crate::config::{self, Followed, Loaded, Problems};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArgs {
@@ -20,19 +21,36 @@ pub(super) struct ConfigArgs {
 impl ConfigArgs {
     /// Reads the file and the environment. What is wrong is told on stderr, one line each, before this returns.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
-        load(&self.path)
+        config::load(&self.path, environment()?).map_err(tell_problems)
+    }
+
+    /// Reads only where the daemon listens.
+    pub(super) fn load_listen(&self) -> Result<Option<SocketAddr>, Failure> {
+        config::load_listen(&self.path, environment()?).map_err(tell_problems)
     }
 }
 
-/// The same for a file that is named otherwise.
-pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
-    // A variable that is not Unicode cannot be one of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(path, environment).map_err(|problems| {
-        for problem in problems.list() {
-            super::tell(format_args!("{problem}"));
-        }
-        Failure::usage(anyhow::Error::msg(problems.summary()))
-    })
+/// Which jobs the file at `path` speaks of, and where they run.
+pub(super) fn load_followed(path: &Path) -> Result<Followed, Failure> {
+    config::load_followed(path, environment()?).map_err(tell_problems)
+}
+
+/// Says what is wrong, one line each.
+fn tell_problems(problems: Problems) -> Failure {
+    for problem in problems.list() {
+        super::tell(format_args!("{problem}"));
+    }
+    Failure::usage(anyhow::Error::msg(problems.summary()))
+}
+
+/// The environment, as far as it can concern the configuration.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(config::ENVIRONMENT_PREFIX))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Failure::usage(anyhow::anyhow!("{name}: the value is not Unicode"))),
+        })
+        .collect()
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
 use super::{Exit, Failure, logging, tell};
 use crate::app::Daemon;
 use crate::config::{self, Settings};
+use crate::deliver::Stop;
 use crate::duration;
 use crate::simulator::{Ended, Kind, Operation, Scenario, Simulator, Status};
 
@@ -58,15 +58,17 @@ impl Demo {
     /// Lets the daemon watch until all jobs have ended, and sums up.
     async fn show(self) -> anyhow::Result<Exit> {
         let Self { started, simulator, listener, daemon } = self;
-        let stop = CancellationToken::new();
-        let serving = simulator.clone().serve(listener, stop.clone().cancelled_owned());
+        let stop = Stop::default();
+        let serving = simulator.clone().serve(listener, stop.drain.clone().cancelled_owned());
         let jobs_ended = daemon.jobs_ended();
         let watching = async {
             let in_time = tokio::time::timeout(LONGEST, jobs_ended.cancelled()).await.is_ok();
-            stop.cancel();
+            stop.drain.cancel();
             in_time
         };
-        let (served, (), in_time) = tokio::join!(serving, daemon.run(None, stop.clone()), watching);
+        let (served, ran, in_time) =
+            tokio::join!(serving, daemon.run(None, stop.clone()), watching);
+        ran?;
         served.context("the simulator's listener failed")?;
         if !in_time {
             bail!("not all jobs ended within {}", duration::display(LONGEST));

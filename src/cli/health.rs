@@ -30,8 +30,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 fn configured(config: &ConfigArgs) -> Result<SocketAddr, Failure> {
-    let settings = config.load()?.settings;
-    settings.http_listen.map(reachable).ok_or_else(|| {
+    config.load_listen()?.map(reachable).ok_or_else(|| {
         Failure::usage(anyhow!("nothing to ask: set [http] listen in {}", config.path.display()))
     })
 }

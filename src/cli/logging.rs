@@ -10,7 +10,11 @@ use crate::config::{LogFormat, LogSettings};
 /// Starts logging for the rest of the process.
 pub(super) fn start(settings: &LogSettings) -> Result<(), ParseError> {
     let filter = EnvFilter::builder().parse(&settings.filter)?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Where nobody reads the logs any more, the work goes on all the same.
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     let json = match settings.format {
         LogFormat::Auto => !io::stderr().is_terminal(),
         LogFormat::Text => false,

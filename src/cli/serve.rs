@@ -2,13 +2,13 @@
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::config_args::ConfigArgs;
 use super::signals::Signals;
 use super::{Exit, Failure, logging};
 use crate::app::Daemon;
 use crate::config::{Loaded, Settings};
+use crate::deliver::Stop;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,14 +31,19 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let listener = bind(&settings).await?;
     tell_what_runs(&settings, listener.as_ref());
 
-    let shutdown = CancellationToken::new();
-    let mut running = std::pin::pin!(daemon.run(listener, shutdown.clone()));
+    let stop = Stop::default();
+    let told = stop.clone();
+    let listening = async move {
+        signals.received().await;
+        told.drain.cancel();
+        signals.received().await;
+        tracing::warn!("told again: stopping at once");
+        told.now.cancel();
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        () = &mut running => {}
-        _ = signals.received() => {
-            shutdown.cancel();
-            running.await;
-        }
+        ended = daemon.run(listener, stop) => ended.map_err(Failure::usage)?,
+        () = listening => {}
     }
     Ok(Exit::Success)
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::names::Names;
 use super::section::Section;
-use super::settings::{LogFormat, LogSettings, Settings, StoreSettings};
+use super::settings::{Followed, LogFormat, LogSettings, Settings, StoreSettings};
 use super::suggest::instead;
 use super::value::{Read, duration, listen_address, number, one_of, path, text, whole_number};
 use super::{accounts, notifiers, watches};
@@ -54,6 +55,19 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
         watches,
         notifiers,
     }
+}
+
+/// Reads only what says which jobs are followed, and where: nobody is told, so the notifiers do not matter.
+pub(super) fn followed(mut root: Section<'_>) -> Followed {
+    let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
+    let notifiers = Names::not_read("notifier");
+    let watches = watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifiers);
+    Followed { accounts, watches }
+}
+
+/// Reads only where the daemon listens.
+pub(super) fn listen(mut root: Section<'_>) -> Option<SocketAddr> {
+    root.section("http", "[http]").get("listen", listen_address).flatten()
 }
 
 fn log(mut section: Section<'_>) -> LogSettings {

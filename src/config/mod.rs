@@ -23,13 +23,15 @@ mod tree;
 mod value;
 mod watches;
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    AccountSettings, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Settings,
+    AccountSettings, Followed, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Settings,
     StoreSettings, WatchSettings,
 };
+pub use tree::PREFIX as ENVIRONMENT_PREFIX;
 
 use problem::Findings;
 use section::Section;
@@ -55,14 +57,8 @@ pub fn load(
     path: &Path,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Problems> {
-    let file = path.display().to_string();
-    let text = std::fs::read(path)
-        .map_err(|error| problem::unreadable(&error))
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|error| problem::not_utf8(&error)));
-    match text {
-        Ok(text) => parse(&file, &text, environment),
-        Err(problem) => Err(Problems::of_file(&file, problem)),
-    }
+    let (file, text) = read_file(path)?;
+    parse(&file, &text, environment)
 }
 
 /// The same for text that is already read; `file` is what messages call it.
@@ -75,6 +71,55 @@ pub fn parse(
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Problems> {
+    let (settings, warnings) = read(file, text, environment, document::settings)?;
+    Ok(Loaded { settings, warnings })
+}
+
+/// Reads only which jobs are followed, and in which accounts.
+///
+/// # Errors
+///
+/// What is wrong with that.
+pub fn load_followed(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Followed, Problems> {
+    let (file, text) = read_file(path)?;
+    read(&file, &text, environment, document::followed).map(|(followed, _)| followed)
+}
+
+/// Reads only where the daemon listens.
+///
+/// # Errors
+///
+/// What is wrong with that.
+pub fn load_listen(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Option<SocketAddr>, Problems> {
+    let (file, text) = read_file(path)?;
+    read(&file, &text, environment, document::listen).map(|(listen, _)| listen)
+}
+
+/// The file's text, and what messages call it.
+fn read_file(path: &Path) -> Result<(String, String), Problems> {
+    let file = path.display().to_string();
+    let text = std::fs::read(path)
+        .map_err(|error| problem::unreadable(&error))
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|error| problem::not_utf8(&error)));
+    match text {
+        Ok(text) => Ok((file, text)),
+        Err(problem) => Err(Problems::of_file(&file, problem)),
+    }
+}
+
+/// Reads what `part` asks for, with the warnings about it.
+fn read<T>(
+    file: &str,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+    part: impl FnOnce(Section<'_>) -> T,
+) -> Result<(T, Vec<Problem>), Problems> {
     let environment: Vec<_> = environment.into_iter().collect();
     let mut sources = Sources::new(file, text);
     let overrides = tree::overrides(&environment, &mut sources);
@@ -82,6 +127,6 @@ pub fn parse(
     let findings = Findings::new(&sources);
     syntax::report(errors, &findings);
     tree::overlay(&mut tree, overrides, &findings);
-    let settings = document::settings(Section::root(tree, &findings));
-    findings.conclude(settings)
+    let read = part(Section::root(tree, &findings));
+    findings.conclude(read)
 }

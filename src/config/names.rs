@@ -21,6 +21,11 @@ impl Names {
         Self { what, known: Vec::new(), some_unread: false }
     }
 
+    /// Names that nobody has read: any may be right.
+    pub(super) fn not_read(what: &'static str) -> Self {
+        Self { some_unread: true, ..Self::of(what) }
+    }
+
     /// Takes up the name of one more; no two are the same.
     pub(super) fn add(
         &mut self,

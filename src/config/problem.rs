@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::string::FromUtf8Error;
 
 use super::sources::{Place, Sources, position};
-use super::{Loaded, Settings};
 
 /// One thing that is wrong: where, with which key, and what to write instead.
 ///
@@ -149,11 +148,11 @@ impl<'a> Findings<'a> {
         self.warnings.borrow_mut().push((offset, self.problem(offset, key, text)));
     }
 
-    /// Settings if nothing is wrong.
-    pub(super) fn conclude(self, settings: Settings) -> Result<Loaded, Problems> {
+    /// What was read, with the warnings about it, if nothing is wrong.
+    pub(super) fn conclude<T>(self, read: T) -> Result<(T, Vec<Problem>), Problems> {
         let problems = in_order(self.problems.into_inner());
         if problems.is_empty() {
-            Ok(Loaded { settings, warnings: in_order(self.warnings.into_inner()) })
+            Ok((read, in_order(self.warnings.into_inner())))
         } else {
             Err(Problems { file: self.sources.file().to_owned(), list: problems })
         }

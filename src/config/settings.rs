@@ -34,6 +34,23 @@ pub struct Settings {
     pub notifiers: Vec<NotifierSettings>,
 }
 
+/// Which jobs a configuration speaks of, and where they run: what `wait` asks it for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Followed {
+    /// `[[account]]`
+    pub accounts: Vec<AccountSettings>,
+    /// `[[watch]]`
+    pub watches: Vec<WatchSettings>,
+}
+
+impl Followed {
+    /// The workflow of the watch that names the job.
+    pub fn workflow_of(&self, job_id: &Arc<str>) -> Option<Arc<str>> {
+        let watch = self.watches.iter().find(|watch| watch.job_ids.contains(job_id))?;
+        Some(Arc::clone(&watch.workflow_name))
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {

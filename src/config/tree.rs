@@ -10,7 +10,8 @@ use super::problem::Findings;
 use super::sources::Sources;
 
 /// What an environment variable of ours begins with.
-const PREFIX: &str = "MATCHWATCH__";
+/// What the names of variables that concern the configuration begin with.
+pub const PREFIX: &str = "MATCHWATCH__";
 /// What stands between the parts of its name.
 const SEPARATOR: &str = "__";
 /// No key is deeper than `notifier.0.secrets.0.env`.

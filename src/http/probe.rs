@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
     /// It does not answer.
-    #[error("no answer from {url}: {source}")]
+    #[error("no answer from {url}")]
     Silent {
         /// What was asked.
         url: String,

@@ -96,7 +96,7 @@ pub enum SourceError {
         message: String,
     },
     /// The request itself is wrong and will stay so.
-    #[error("rejected by the service: {message}")]
+    #[error("invalid request: {message}")]
     Invalid {
         /// The service's words.
         message: String,

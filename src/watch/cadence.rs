@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// No job is asked about more often.
-pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(1);
+pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// No job is asked about less often.
-pub(super) const MAX_INTERVAL: Duration = Duration::from_mins(10);
+pub const MAX_INTERVAL: Duration = Duration::from_mins(10);
 /// Delays are spread by this share to either side, so that jobs that started together drift apart.
 pub(super) const JITTER: f64 = 0.1;
 

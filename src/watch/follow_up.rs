@@ -37,9 +37,12 @@ impl Patience {
         Self { not_found: Some(not_found_grace), denied_at_first: None, denied_later: None }
     }
 
+    /// How long a pipeline step bears with a job that the service does not know.
+    pub const STEP_NOT_FOUND: Duration = Duration::from_secs(30);
+
     /// Of a pipeline step: somebody waits for the answer.
     pub const OF_STEP: Self = Self {
-        not_found: Some(Duration::from_secs(30)),
+        not_found: Some(Self::STEP_NOT_FOUND),
         denied_at_first: Some(Duration::ZERO),
         denied_later: Some(Duration::from_mins(5)),
     };

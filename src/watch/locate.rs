@@ -1,28 +1,46 @@
-//! Finds the workflow that a job belongs to: the API wants both, people have only the job's id.
+//! Finds the workflows that jobs belong to: the API wants both, people have only the jobs' ids.
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::poller::Account;
-use super::{Config, Pacer};
+use super::{Budget, Config};
 use crate::backoff::Backoff;
 use crate::domain::{JobKey, JobKind};
-use crate::source::SourceError;
+use crate::source::{PageToken, SourceError, WorkflowPage};
+
+/// What a search has to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Located {
+    /// The job, with its workflow.
+    Found(JobKey),
+    /// The job is given up.
+    Failed {
+        /// The job.
+        job_id: Arc<str>,
+        /// Why.
+        error: LocateError,
+    },
+    /// A request got no answer; it is sent again.
+    Trouble(SourceError),
+}
 
 /// Why a job's workflow was not found.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LocateError {
     /// None of the workflows that could be asked knows the job.
-    #[error("no workflow of the account has a job {job_id} ({asked} asked){}", denied_clause(.denied))]
+    #[error("none of the account's {asked} workflows has the job{}", denied_clause(.denied))]
     NotFound {
-        /// The job.
-        job_id: String,
         /// How many workflows were asked.
         asked: usize,
         /// Workflows that may not be read.
         denied: Vec<String>,
     },
+    /// No workflow may be read.
+    #[error("entityresolution:GetMatchingJob is denied on every workflow of the account: {}", .0.join(", "))]
+    Denied(Vec<String>),
     /// The service refused an answer that the search cannot do without.
     #[error(transparent)]
     Source(SourceError),
@@ -38,110 +56,142 @@ fn denied_clause(denied: &[String]) -> String {
     )
 }
 
-/// Asks each workflow of the account for `job_id`, and returns the name of the one that has it.
+/// Asks the workflows of an account for jobs, within the account's budgets.
 ///
 /// Throttles and outages are waited out for ever: the caller sets the deadline.
-///
-/// # Errors
-///
-/// No workflow that may be read has the job, or the workflows may not be listed.
-pub async fn locate(
-    account: &Account,
-    job_id: &Arc<str>,
-    config: &Config,
-) -> Result<Arc<str>, LocateError> {
-    let now = Instant::now();
-    let mut search = Search {
-        account,
-        config,
-        lists: Pacer::new(config.list_rate, now),
-        gets: Pacer::new(config.get_rate, now),
-    };
-    let mut denied = Vec::new();
-    let mut asked = 0;
-    let mut page = None;
-    loop {
-        let workflows = search.list(page).await?;
-        for name in workflows.names {
-            asked += 1;
-            match search.has_job(&name, job_id).await {
-                Ok(true) => return Ok(name.into()),
-                Ok(false) => {}
-                Err(SourceError::AccessDenied { .. }) => denied.push(name),
+pub struct Search {
+    account: Account,
+    config: Config,
+    gets: Budget,
+    lists: Budget,
+    told: mpsc::UnboundedSender<Located>,
+}
+
+impl Search {
+    /// A search that shares the budget `gets` with the poller, and tells `told` what it finds.
+    pub fn new(
+        account: Account,
+        config: Config,
+        gets: Budget,
+        told: mpsc::UnboundedSender<Located>,
+    ) -> Self {
+        let lists = Budget::new(config.list_rate);
+        Self { account, config, gets, lists, told }
+    }
+
+    /// Looks for all the jobs, until each is found or its grace is over: a new one may not be readable yet.
+    pub async fn run(self, mut job_ids: Vec<Arc<str>>) {
+        let workflows = match self.workflows().await {
+            Ok(workflows) => workflows,
+            Err(error) => {
+                for job_id in job_ids {
+                    self.fail(job_id, LocateError::Source(error.clone()));
+                }
+                return;
+            }
+        };
+        let give_up_at = Instant::now() + self.config.not_found_grace;
+        loop {
+            let last_round = Instant::now() >= give_up_at;
+            let mut not_found = Vec::new();
+            for job_id in job_ids {
+                match self.locate(&job_id, &workflows).await {
+                    Ok(job) => self.tell(Located::Found(job)),
+                    Err(LocateError::NotFound { .. }) if !last_round => not_found.push(job_id),
+                    Err(error) => self.fail(job_id, error),
+                }
+            }
+            if not_found.is_empty() {
+                return;
+            }
+            job_ids = not_found;
+            sleep_until(give_up_at.min(Instant::now() + self.config.interval)).await;
+        }
+    }
+
+    async fn locate(
+        &self,
+        job_id: &Arc<str>,
+        workflows: &[Arc<str>],
+    ) -> Result<JobKey, LocateError> {
+        let mut denied = Vec::new();
+        for workflow_name in workflows {
+            let job = JobKey {
+                account: Arc::clone(&self.account.name),
+                kind: JobKind::Matching,
+                workflow_name: Arc::clone(workflow_name),
+                job_id: Arc::clone(job_id),
+            };
+            match self.patiently(&self.gets, || self.account.source.observe(&job)).await {
+                Ok(_) => return Ok(job),
+                Err(SourceError::NotFound { .. }) => {}
+                Err(SourceError::AccessDenied { .. }) => denied.push(workflow_name.to_string()),
                 Err(error) => return Err(LocateError::Source(error)),
             }
         }
-        page = workflows.next;
-        if page.is_none() {
-            return Err(LocateError::NotFound { job_id: job_id.to_string(), asked, denied });
+        if !denied.is_empty() && denied.len() == workflows.len() {
+            return Err(LocateError::Denied(denied));
         }
-    }
-}
-
-struct Search<'a> {
-    account: &'a Account,
-    config: &'a Config,
-    lists: Pacer,
-    gets: Pacer,
-}
-
-impl Search<'_> {
-    async fn list(
-        &mut self,
-        page: Option<crate::source::PageToken>,
-    ) -> Result<crate::source::WorkflowPage, LocateError> {
-        let source = &self.account.source;
-        patiently(&mut self.lists, self.config, || source.list_workflows(page.clone()))
-            .await
-            .map_err(LocateError::Source)
+        Err(LocateError::NotFound { asked: workflows.len(), denied })
     }
 
-    async fn has_job(&mut self, workflow: &str, job_id: &Arc<str>) -> Result<bool, SourceError> {
-        let key = JobKey {
-            account: Arc::clone(&self.account.name),
-            kind: JobKind::Matching,
-            workflow_name: workflow.into(),
-            job_id: Arc::clone(job_id),
-        };
-        let source = &self.account.source;
-        match patiently(&mut self.gets, self.config, || source.observe(&key)).await {
-            Ok(_) => Ok(true),
-            Err(SourceError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
+    /// The names of all matching workflows.
+    async fn workflows(&self) -> Result<Vec<Arc<str>>, SourceError> {
+        let mut names = Vec::new();
+        let mut next: Option<PageToken> = None;
+        loop {
+            let list = || self.account.source.list_workflows(next.clone());
+            let page: WorkflowPage = self.patiently(&self.lists, list).await?;
+            names.extend(page.names.into_iter().map(Arc::from));
+            next = page.next;
+            if next.is_none() {
+                return Ok(names);
+            }
         }
     }
-}
 
-/// Asks within the pace until there is an answer, or an error that waiting does not mend.
-async fn patiently<T, F>(
-    pacer: &mut Pacer,
-    config: &Config,
-    ask: impl Fn() -> F,
-) -> Result<T, SourceError>
-where
-    F: Future<Output = Result<T, SourceError>>,
-{
-    let mut backoff = Backoff::new(config.backoff);
-    let mut renewed = false;
-    loop {
-        while let Err(ready_at) = pacer.acquire(Instant::now()) {
-            sleep_until(ready_at).await;
+    /// Asks within the budget until there is an answer, or an error that waiting does not mend.
+    async fn patiently<T, F>(&self, budget: &Budget, ask: impl Fn() -> F) -> Result<T, SourceError>
+    where
+        F: Future<Output = Result<T, SourceError>>,
+    {
+        let mut backoff = Backoff::new(self.config.backoff);
+        let mut renewed = false;
+        loop {
+            budget.spend_one().await;
+            let sent_at = Instant::now();
+            let error = match ask().await {
+                Err(
+                    error @ (SourceError::Throttled { .. }
+                    | SourceError::Unavailable { .. }
+                    | SourceError::CredentialsExpired { .. }),
+                ) => error,
+                answer => {
+                    budget.pacer().succeeded();
+                    return answer;
+                }
+            };
+            self.tell(Located::Trouble(error.clone()));
+            match error {
+                SourceError::CredentialsExpired { .. } if !renewed => {
+                    renewed = true;
+                    continue;
+                }
+                SourceError::Throttled { retry_after, .. } => {
+                    budget.pacer().throttled(sent_at, Instant::now(), retry_after);
+                }
+                _ => {}
+            }
+            sleep(backoff.next_delay()).await;
         }
-        let sent_at = Instant::now();
-        let delay = match ask().await {
-            Err(SourceError::Throttled { retry_after, .. }) => {
-                pacer.throttled(sent_at, Instant::now(), retry_after);
-                backoff.next_delay()
-            }
-            Err(SourceError::CredentialsExpired { .. }) if !renewed => {
-                renewed = true;
-                continue;
-            }
-            Err(SourceError::Unavailable { .. } | SourceError::CredentialsExpired { .. }) => {
-                backoff.next_delay()
-            }
-            answer => return answer,
-        };
-        tokio::time::sleep(delay).await;
+    }
+
+    fn fail(&self, job_id: Arc<str>, error: LocateError) {
+        self.tell(Located::Failed { job_id, error });
+    }
+
+    fn tell(&self, located: Located) {
+        // Nobody listens any more once the command has ended.
+        let _ = self.told.send(located);
     }
 }

@@ -18,9 +18,10 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use cadence::{MAX_INTERVAL, MIN_INTERVAL};
 pub use follow_up::{Next, Patience};
-pub use locate::{LocateError, locate};
-pub use pacer::Pacer;
+pub use locate::{LocateError, Located, Search};
+pub use pacer::{Budget, Pacer};
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
 

@@ -3,9 +3,10 @@
 //! The service's quota is shared with everybody else in the account, so the rate that is really free is found as
 //! TCP finds it: additive increase on success, multiplicative decrease on a throttle.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// The request budget of one operation in one account.
 #[derive(Debug, Clone)]
@@ -83,6 +84,34 @@ impl Pacer {
         let capacity = self.rate.max(1.0);
         self.tokens = (self.tokens + elapsed.as_secs_f64() * self.rate).min(capacity);
         self.refilled_at = self.refilled_at.max(now);
+    }
+}
+
+/// A pacer that several parts of the program share, as they share the account.
+#[derive(Debug, Clone)]
+pub struct Budget(Arc<Mutex<Pacer>>);
+
+impl Budget {
+    /// A budget of this many requests a second.
+    pub fn new(max_rate: f64) -> Self {
+        Self(Arc::new(Mutex::new(Pacer::new(max_rate, Instant::now()))))
+    }
+
+    /// The pacer itself, for a moment.
+    pub(super) fn pacer(&self) -> MutexGuard<'_, Pacer> {
+        // A pacer is whole after every call: a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a request may be sent, and spends it.
+    pub(super) async fn spend_one(&self) {
+        loop {
+            let answer = self.pacer().acquire(Instant::now());
+            match answer {
+                Ok(()) => return,
+                Err(ready_at) => sleep_until(ready_at).await,
+            }
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::follow_up::Record;
 use super::poll::{Context, Ignored, Polled};
-use super::{Config, Next, Observer, Pacer, Patience, Scheduler, WatchedJob};
+use super::{Budget, Config, Next, Observer, Patience, Scheduler, WatchedJob};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobStatus, Observation, Routing};
 use crate::heartbeat::{self, Heartbeat};
@@ -45,7 +45,7 @@ pub struct Poller {
     /// How long errors are borne.
     pub patience: Patience,
     /// Requests a second.
-    pub pacer: Pacer,
+    pub budget: Budget,
     /// What is counted.
     pub metrics: Metrics,
     /// Is told of every answer.
@@ -57,18 +57,28 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches `jobs` until each has ended or was given up, or `shutdown` is cancelled.
+    /// Watches the jobs that come through `jobs` until that is closed and each has ended or was given up, or
+    /// `shutdown` is cancelled.
     ///
     /// Requests under way are dropped at shutdown; what has been answered by then is recorded first.
-    pub async fn run(self, jobs: Vec<WatchedJob>, shutdown: CancellationToken) {
-        let mut run = Run::start(self, jobs, shutdown);
-        while !run.scheduler.is_empty() {
+    pub async fn run(
+        self,
+        mut jobs: mpsc::UnboundedReceiver<WatchedJob>,
+        shutdown: CancellationToken,
+    ) {
+        let mut run = Run::new(self, shutdown);
+        let mut more = true;
+        while more || !run.scheduler.is_empty() {
             run.heartbeat.beat();
             let wake_at = run.send_what_is_due();
             tokio::select! {
                 biased;
                 () = run.shutdown.cancelled() => break,
                 Some(back) = run.polls.join_next_with_id() => run.settle(back),
+                job = jobs.recv(), if more => match job {
+                    Some(job) => run.track(job, Instant::now()),
+                    None => more = false,
+                },
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -100,7 +110,7 @@ struct Run {
     context: Arc<Context>,
     config: Config,
     patience: Patience,
-    pacer: Pacer,
+    budget: Budget,
     observer: Arc<dyn Observer>,
     heartbeat: Heartbeat,
     shutdown: CancellationToken,
@@ -111,7 +121,7 @@ struct Run {
 }
 
 impl Run {
-    fn start(poller: Poller, jobs: Vec<WatchedJob>, shutdown: CancellationToken) -> Self {
+    fn new(poller: Poller, shutdown: CancellationToken) -> Self {
         let context = Context {
             account: poller.account.name,
             region: poller.account.region,
@@ -122,26 +132,21 @@ impl Run {
             metrics: poller.metrics,
             recorded: poller.recorded,
         };
-        let mut run = Self {
+        let operation = Operation::GetMatchingJob.as_str();
+        context.metrics.expect_requests(&context.account, operation);
+        Self {
             context: Arc::new(context),
             config: poller.config,
             patience: poller.patience,
-            pacer: poller.pacer,
+            budget: poller.budget,
             observer: poller.observer,
             heartbeat: poller.heartbeat,
             shutdown,
             scheduler: Scheduler::new(),
-            tracked: HashMap::with_capacity(jobs.len()),
+            tracked: HashMap::new(),
             polls: JoinSet::new(),
             flights: HashMap::new(),
-        };
-        let Context { metrics, account, .. } = &*run.context;
-        metrics.expect_requests(account, Operation::GetMatchingJob.as_str());
-        let now = Instant::now();
-        for job in jobs {
-            run.track(job, now);
         }
-        run
     }
 
     /// Starts to follow a job, unless it has ended already.
@@ -168,7 +173,7 @@ impl Run {
                 Some(deadline) if deadline > now => return deadline.min(look_again),
                 Some(_) => {}
             }
-            if let Err(ready_at) = self.pacer.acquire(now) {
+            if let Err(ready_at) = self.budget.pacer().acquire(now) {
                 return ready_at.min(look_again);
             }
             if let Some((key, deadline)) = self.scheduler.take_due(now) {
@@ -220,13 +225,13 @@ impl Run {
     fn adapt_pace(&mut self, polled: &Polled, sent_at: Instant) {
         match polled {
             Polled::Failed(SourceError::Throttled { retry_after, .. }) => {
-                self.pacer.throttled(sent_at, Instant::now(), *retry_after);
+                self.budget.pacer().throttled(sent_at, Instant::now(), *retry_after);
             }
-            Polled::Answered { .. } => self.pacer.succeeded(),
+            Polled::Answered { .. } => self.budget.pacer().succeeded(),
             Polled::Failed(_) | Polled::NotRecorded(_) => {}
         }
         let labels = [&*self.context.account, Operation::GetMatchingJob.as_str()];
-        self.context.metrics.pacer_rate.with_label_values(&labels).set(self.pacer.rate());
+        self.context.metrics.pacer_rate.with_label_values(&labels).set(self.budget.pacer().rate());
     }
 
     fn follow_up(&mut self, tracked: &mut Tracked, polled: Polled) -> Next {

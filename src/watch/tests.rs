@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -216,7 +216,7 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
         routing: Routing::new(vec![Route { notifier: "log".into(), filter: Default::default() }]),
         clock: Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)),
         patience: Patience::of_daemon(config.not_found_grace),
-        pacer: Pacer::new(config.get_rate, Instant::now()),
+        budget: Budget::new(config.get_rate),
         config,
         metrics: Metrics::new().unwrap(),
         observer: Arc::clone(&notes) as Arc<dyn Observer>,
@@ -224,6 +224,15 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
         heartbeat: Heartbeat::new(),
     };
     (poller, notes)
+}
+
+/// Jobs that are all known from the start.
+fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<WatchedJob> {
+    let (give, given) = mpsc::unbounded_channel();
+    for job in jobs {
+        give.send(job).unwrap();
+    }
+    given
 }
 
 /// Takes all events out of the outbox.
@@ -251,7 +260,7 @@ async fn a_job_is_followed_to_its_end_and_every_change_is_told() {
     let service = Arc::new(Service::new([(key(1), life(60, 300))]));
     let store = memory();
     let (poller, notes) = poller(&service, &store, config(15));
-    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     let told: Vec<_> = events(&*store).await.iter().map(|event| event.data.status).collect();
     assert_eq!(told, [JobStatus::Queued, JobStatus::Running, JobStatus::Succeeded]);
     let last = notes.0.lock().unwrap().last().cloned();
@@ -263,7 +272,7 @@ async fn a_job_that_ended_in_an_earlier_run_is_not_asked_about() {
     let service = Arc::new(Service::new([(key(1), life(0, 0))]));
     let (poller, _) = poller(&service, &memory(), config(15));
     let ended = WatchedJob { status: Some(JobStatus::Failed), ..watched(1) };
-    poller.run(vec![ended], CancellationToken::new()).await;
+    poller.run(given(vec![ended]), CancellationToken::new()).await;
     assert!(service.log.lock().unwrap().requests.is_empty());
 }
 
@@ -273,7 +282,7 @@ async fn a_job_is_never_asked_about_twice_at_once_however_slow_the_service() {
     service.latency = Duration::from_secs(8);
     let service = Arc::new(service);
     let (poller, _) = poller(&service, &memory(), config(1));
-    poller.run((0..20).map(watched).collect(), CancellationToken::new()).await;
+    poller.run(given((0..20).map(watched)), CancellationToken::new()).await;
     assert!(!service.log.lock().unwrap().asked_twice_at_once);
 }
 
@@ -282,7 +291,7 @@ async fn ten_thousand_jobs_make_no_storm_at_start() {
     let service = Arc::new(Service::new((0..10_000).map(|n| (key(n), life(0, 1_000_000)))));
     let (poller, _) = poller(&service, &memory(), config(15));
     let stop = CancellationToken::new();
-    let running = tokio::spawn(poller.run((0..10_000).map(watched).collect(), stop.clone()));
+    let running = tokio::spawn(poller.run(given((0..10_000).map(watched)), stop.clone()));
     sleep(2 * MINUTE).await;
     stop.cancel();
     running.await.unwrap();
@@ -302,7 +311,7 @@ async fn a_service_at_a_quarter_of_the_demand_is_found_out_and_no_transition_is_
     let service = Arc::new(service);
     let store = memory();
     let (poller, notes) = poller(&service, &store, config(5));
-    poller.run((0..40).map(watched).collect(), CancellationToken::new()).await;
+    poller.run(given((0..40).map(watched)), CancellationToken::new()).await;
     let (sent, throttled) = service.requests_between(MINUTE, 100 * MINUTE);
     assert!(throttled * 20 < sent, "{throttled} of {sent} throttled");
     assert_eq!(events(&*store).await.len(), 40 * 3);
@@ -316,7 +325,7 @@ async fn at_shutdown_questions_under_way_are_dropped_at_once() {
     service.latency = 10 * MINUTE;
     let (poller, _) = poller(&Arc::new(service), &memory(), config(15));
     let stop = CancellationToken::new();
-    let running = tokio::spawn(poller.run(vec![watched(1)], stop.clone()));
+    let running = tokio::spawn(poller.run(given(vec![watched(1)]), stop.clone()));
     sleep_until(Instant::now() + MINUTE).await;
     let asked_to_stop = Instant::now();
     stop.cancel();
@@ -330,7 +339,7 @@ async fn a_change_that_the_store_refuses_is_told_once_the_store_works_again() {
     let refusing = Refusing { store: MemoryStore::default(), refusals_left: Mutex::new(5) };
     let store: Arc<dyn Store> = Arc::new(refusing);
     let (poller, _) = poller(&service, &store, config(15));
-    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     let events = events(&*store).await;
     let last = events.last().unwrap();
     assert_eq!(last.data.status, JobStatus::Succeeded);
@@ -345,7 +354,7 @@ async fn a_poll_that_breaks_off_does_not_lose_its_job() {
     let service = Arc::new(service);
     let store = memory();
     let (poller, _) = poller(&service, &store, config(15));
-    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     assert_eq!(events(&*store).await.last().unwrap().data.status, JobStatus::Succeeded);
 }
 
@@ -353,7 +362,7 @@ async fn a_poll_that_breaks_off_does_not_lose_its_job() {
 async fn a_job_that_the_service_does_not_know_is_given_up_after_the_grace() {
     let service = Arc::new(Service::new([]));
     let (poller, notes) = poller(&service, &memory(), config(15));
-    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     let elapsed = service.started.elapsed();
     assert!((10 * MINUTE..11 * MINUTE).contains(&elapsed), "{elapsed:?}");
     let last = notes.0.lock().unwrap().last().cloned();
@@ -367,7 +376,7 @@ async fn fifty_throttled_answers_in_a_row_do_not_end_a_pipeline_step() {
     let service = Arc::new(service);
     let (mut poller, notes) = poller(&service, &memory(), config(5));
     poller.patience = Patience::OF_STEP;
-    poller.run(vec![watched(1)], CancellationToken::new()).await;
+    poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     assert_eq!(service.log.lock().unwrap().requests.len(), 51);
     let last = notes.0.lock().unwrap().last().cloned();
     assert_eq!(last, Some((key(1), Next::Ended(JobStatus::Succeeded))));

@@ -1,5 +1,6 @@
 //! `matchwatch wait`: the engine of the daemon with a memory for a store, a progress line for an audience, and an end.
 
+mod args;
 mod ids;
 mod progress;
 mod report;
@@ -7,238 +8,203 @@ mod verdict;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
-use clap::ValueEnum;
+use anyhow::{Context, anyhow};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::signals::Signals;
-use super::{Exit, Failure};
-use crate::aws::{Access, Aws};
-use crate::config::WatchSettings;
+use super::{Exit, Failure, tell};
+use crate::aws::Aws;
+use crate::config::Followed;
 use crate::domain::{JobKey, JobKind, Observation};
-use crate::source::SourceError;
-use crate::watch::{self, Account, LocateError, Next, Observer, Patience, WatchedJob, locate};
-use crate::{app, backoff, duration, source};
+use crate::source::{JobSource, SourceError};
+use crate::watch::{Budget, LocateError, Located, Next, Observer, Search, WatchedJob};
+use crate::{app, duration};
+pub(super) use args::Args;
+use args::Output;
 use progress::Progress;
 use verdict::Verdict;
 use witness::Witness;
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = AFTER_HELP)]
-pub(super) struct Args {
-    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job printed, from standard input
-    #[arg(long = "job-id", value_name = "ID", required = true)]
-    job_ids: Vec<String>,
-
-    /// The workflow that the jobs run [default: taken from --config, else searched for]
-    #[arg(long, value_name = "NAME")]
-    workflow_name: Option<String>,
-
-    /// Give up after this long, as in 90s or 2h30m [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    timeout: Option<Duration>,
-
-    /// End with the first job that ends, and by its outcome
-    #[arg(long)]
-    any: bool,
-
-    /// What to print on standard output about each job that ends
-    #[arg(long, value_name = "FORMAT", default_value = "json")]
-    output: Output,
-
-    /// Time between two questions about a job
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
-    poll_interval: Duration,
-
-    /// No progress on standard error
-    #[arg(long, short)]
-    quiet: bool,
-
-    /// The AWS Region [default: from the environment or the profile]
-    #[arg(long)]
-    region: Option<String>,
-
-    /// A profile of the shared AWS configuration files
-    #[arg(long)]
-    profile: Option<String>,
-
-    /// An endpoint in place of the service's own
-    #[arg(long, value_name = "URL")]
-    endpoint_url: Option<String>,
-
-    /// Send requests unsigned, and look for no credentials: for `matchwatch simulate`
-    #[arg(long)]
-    no_sign_request: bool,
-
-    /// A configuration whose watches say which workflow a job belongs to
-    #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
-    config: Option<PathBuf>,
-}
-
-const AFTER_HELP: &str = "\
-Exit codes:
-  0    all jobs succeeded
-  1    a job failed
-  2    usage or configuration
-  3    timed out
-  4    credentials or access
-  5    job not found
-  6    service unreachable: the time was up and no answer ever came
-  130  interrupted (SIGINT)
-  143  terminated (SIGTERM)
-With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 0.";
-
-/// What is printed about each job that ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// One line of JSON, as `aws entityresolution get-matching-job` has it
-    Json,
-    /// One line for people
-    Text,
-    /// Nothing
-    None,
-}
-
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let started = Instant::now();
     super::logging::start_from_environment().map_err(Failure::usage)?;
     // Before the signals are caught: whoever types ids may still interrupt.
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
-    let mut wait = Wait::begin(args, job_ids).await?;
-    let exit = tokio::select! {
-        biased;
-        signal = signals.received() => {
-            wait.progress.say(&wait.goes_on("stopped waiting"));
-            signal
+
+    let mut ends = Ends { signals: &mut signals, deadline: args.timeout.map(|t| started + t) };
+    let mut wait = match ends.first(Wait::begin(args, job_ids, started)).await {
+        Ended::ByItself(begun) => begun?,
+        Ended::Signal(exit) => return Ok(exit),
+        Ended::Deadline => {
+            tell(format_args!("matchwatch: the time was up before anything could be asked"));
+            return Ok(Exit::Unreachable);
         }
-        ended = wait.until_over() => ended?,
+    };
+    let exit = match ends.first(wait.until_over()).await {
+        Ended::ByItself(over) => over?,
+        Ended::Signal(exit) => {
+            wait.progress.say(&wait.goes_on("stopped waiting"));
+            exit
+        }
+        Ended::Deadline => wait.time_is_up(),
     };
     wait.progress.finish();
     Ok(exit)
+}
+
+/// What ends the command before its work is done.
+struct Ends<'a> {
+    signals: &'a mut Signals,
+    deadline: Option<Instant>,
+}
+
+enum Ended<T> {
+    ByItself(T),
+    Signal(Exit),
+    Deadline,
+}
+
+impl Ends<'_> {
+    /// Does `work`, unless something else ends first.
+    async fn first<T>(&mut self, work: impl Future<Output = T>) -> Ended<T> {
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = self.signals.received() => Ended::Signal(signal),
+            done = work => Ended::ByItself(done),
+            () = deadline => Ended::Deadline,
+        }
+    }
 }
 
 /// One run of the command.
 struct Wait {
     args: Args,
     started: Instant,
-    deadline: Option<Instant>,
-    config: watch::Config,
-    account: Account,
+    account: Arc<str>,
     witness: Arc<Witness>,
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     progress: Progress,
+    /// Answers about jobs.
+    reports: mpsc::UnboundedReceiver<Report>,
+    /// What the search for workflows finds.
+    located: mpsc::UnboundedReceiver<Located>,
+    /// Jobs on their way to the poller.
+    jobs: mpsc::UnboundedSender<WatchedJob>,
+    poller: JoinHandle<()>,
+    /// Stops poller and search at the end.
+    _stop: DropGuard,
 }
 
 impl Wait {
-    async fn begin(args: Args, job_ids: Vec<Arc<str>>) -> Result<Self, Failure> {
-        let started = Instant::now();
-        let config = watch::Config {
-            interval: args.poll_interval,
-            backoff: backoff::Policy {
-                initial: Duration::from_secs(1),
-                max: Duration::from_secs(30),
-            },
-            get_rate: 5.0,
-            list_rate: 2.5,
-            concurrency: 16,
-            not_found_grace: Duration::from_secs(30),
-        };
-        let mut account = app::connect(&Aws::new(), "default".into(), &source_config(&args))
-            .await
-            .map_err(|error| Failure::usage(anyhow::anyhow!("{error}")))?;
+    async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Self, Failure> {
+        let followed = args.followed()?;
+        let source = args.source(&followed, &job_ids).map_err(Failure::usage)?;
+        let mut account =
+            app::connect(&Aws::new(), "default".into(), &source).await.map_err(Failure::usage)?;
         let witness = Arc::new(Witness::of(account.source));
-        account.source = Arc::clone(&witness) as Arc<dyn source::JobSource>;
-        Ok(Self {
-            started,
-            deadline: args.timeout.and_then(|timeout| started.checked_add(timeout)),
-            progress: Progress::new(args.quiet, io::stderr().is_terminal()),
-            verdict: Verdict::new(job_ids.len(), args.any),
-            args,
-            config,
-            account,
-            witness,
-            job_ids,
-        })
-    }
+        account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
 
-    /// Waits until the jobs have ended or the time is up.
-    async fn until_over(&mut self) -> Result<Exit, Failure> {
-        let Some(deadline) = self.deadline else { return self.watch_jobs().await };
-        match timeout_at(deadline, self.watch_jobs()).await {
-            Ok(ended) => ended,
-            Err(_) => Ok(self.time_is_up()),
-        }
-    }
-
-    fn time_is_up(&mut self) -> Exit {
-        let exit = if self.witness.has_answered() { Exit::TimedOut } else { Exit::Unreachable };
-        let waited = duration::display(self.started.elapsed());
-        let why = match (exit, self.witness.last_error()) {
-            (Exit::Unreachable, Some(error)) => format!("no answer in {waited}: {error}"),
-            (Exit::Unreachable, None) => format!("no answer in {waited}"),
-            (_, Some(error)) => format!("timed out after {waited}; last error: {error}"),
-            (_, None) => format!("timed out after {waited}"),
-        };
-        self.progress.say(&self.goes_on(&why));
-        self.verdict.time_is_up(exit)
-    }
-
-    /// Says that jobs go on without us, and how to wait for them again.
-    fn goes_on(&self, why: &str) -> String {
-        let flags: Vec<String> =
-            self.verdict.open(&self.job_ids).map(|id| format!("--job-id {id}")).collect();
-        let workflow = self.args.workflow_name.as_ref();
-        let workflow = workflow.map_or_else(String::new, |name| format!(" --workflow-name {name}"));
-        format!(
-            "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait {}{workflow}",
-            flags.join(" ")
-        )
-    }
-
-    async fn watch_jobs(&mut self) -> Result<Exit, Failure> {
-        let jobs = self.find_workflows().await?;
-        let (reports, mut inbox) = mpsc::unbounded_channel();
-        let observer = Arc::new(Reporter(reports));
-        let poller = app::step_poller(self.account.clone(), self.config.clone(), observer)
-            .map_err(Failure::usage)?;
-        for job in &jobs {
-            self.progress.begin(&job.key);
-        }
+        let config = args.polling();
+        let budget = Budget::new(config.get_rate);
         let stop = CancellationToken::new();
-        let _stop_at_the_end = stop.clone().drop_guard();
-        tokio::spawn(poller.run(jobs, stop));
+        let (report, reports) = mpsc::unbounded_channel();
+        let poller = app::step_poller(
+            account.clone(),
+            config.clone(),
+            budget.clone(),
+            Arc::new(Reporter(report)),
+        )
+        .map_err(Failure::usage)?;
+        let (jobs, given) = mpsc::unbounded_channel();
+        let poller = tokio::spawn(poller.run(given, stop.clone()));
+        let (tell, located) = mpsc::unbounded_channel();
+        let search = Search::new(account.clone(), config, budget, tell);
+
+        let mut wait = Self {
+            started,
+            account: account.name,
+            witness,
+            verdict: Verdict::new(job_ids.len(), args.any),
+            progress: Progress::new(args.quiet, io::stderr().is_terminal()),
+            args,
+            job_ids,
+            reports,
+            located,
+            jobs,
+            poller,
+            _stop: stop.clone().drop_guard(),
+        };
+        let unknown = wait.watch_known(&followed)?;
+        if !unknown.is_empty() {
+            wait.progress.note(&format!("looking for the workflow of {}", unknown.join(", ")));
+            tokio::spawn(stop.run_until_cancelled_owned(search.run(unknown)));
+        }
+        Ok(wait)
+    }
+
+    /// Watches the jobs whose workflow is given or configured. Returns the others.
+    fn watch_known(&mut self, followed: &Followed) -> Result<Vec<Arc<str>>, Failure> {
+        let mut unknown = Vec::new();
+        for job_id in self.job_ids.clone() {
+            let workflow_name = match &self.args.workflow_name {
+                Some(name) => Some(name.as_str().into()),
+                None => followed.workflow_of(&job_id),
+            };
+            let Some(workflow_name) = workflow_name else {
+                unknown.push(job_id);
+                continue;
+            };
+            let account = Arc::clone(&self.account);
+            self.watch(JobKey { account, kind: JobKind::Matching, workflow_name, job_id })?;
+        }
+        Ok(unknown)
+    }
+
+    fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
+        self.progress.begin(&key);
+        let job = WatchedJob { key, status: None, notifiers: Arc::default() };
+        self.jobs.send(job).map_err(|_| broken_off())
+    }
+
+    /// Takes in answers until the command is over.
+    async fn until_over(&mut self) -> Result<Exit, Failure> {
         let mut heartbeat = Instant::now() + progress::HEARTBEAT;
         loop {
-            let report = tokio::select! {
+            let over = tokio::select! {
                 biased;
-                report = inbox.recv() => report,
+                _ = &mut self.poller => return Err(broken_off()),
+                Some(report) = self.reports.recv() => self.take_report(&report)?,
+                Some(located) = self.located.recv() => self.take_located(located)?,
                 () = sleep_until(heartbeat) => {
                     heartbeat += progress::HEARTBEAT;
                     self.progress.heartbeat(self.started.elapsed());
-                    continue;
+                    None
                 }
             };
-            // The poller ends when no job is left to ask about.
-            let Some(report) = report else { return Ok(self.verdict.worst()) };
-            if let Some(exit) = self.take(&report)? {
+            if let Some(exit) = over {
                 return Ok(exit);
             }
         }
     }
 
     /// Takes in one answer; returns how the command ends, if it does.
-    fn take(&mut self, report: &Report) -> Result<Option<Exit>, Failure> {
+    fn take_report(&mut self, report: &Report) -> Result<Option<Exit>, Failure> {
         let job = &report.job;
         self.progress.polled(job, report.answer.as_ref(), &report.next, self.started.elapsed());
         let exit = match (&report.next, &report.answer) {
-            (Next::AskIn(_), _) => return Ok(None),
             (Next::Ended(status), Ok(observation)) => {
                 self.print(job, observation)
                     .context("writing to standard output")
@@ -249,9 +215,58 @@ impl Wait {
                 self.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
                 verdict::of_error(error)
             }
-            (Next::Ended(_), Err(_)) => return Ok(None),
+            (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
         };
         Ok(self.verdict.ended(&job.job_id, exit))
+    }
+
+    /// Takes in what the search tells; returns how the command ends, if it does.
+    fn take_located(&mut self, located: Located) -> Result<Option<Exit>, Failure> {
+        match located {
+            Located::Found(job) => {
+                self.watch(job)?;
+                Ok(None)
+            }
+            Located::Trouble(error) => {
+                self.progress.search_troubled(&error);
+                Ok(None)
+            }
+            Located::Failed { job_id, error } => {
+                let advice = match &error {
+                    LocateError::Source(SourceError::AccessDenied { .. }) => {
+                        " (--workflow-name makes the search needless)"
+                    }
+                    _ => "",
+                };
+                self.progress.say(&format!("matchwatch: job {job_id}: {error}{advice}"));
+                Ok(self.verdict.ended(&job_id, verdict::of_search(&error)))
+            }
+        }
+    }
+
+    fn time_is_up(&self) -> Exit {
+        let exit = if self.witness.has_answered() { Exit::TimedOut } else { Exit::Unreachable };
+        let waited = duration::display(self.started.elapsed());
+        let begun = match exit {
+            Exit::Unreachable => format!("no answer in {waited}"),
+            _ => format!("timed out after {waited}"),
+        };
+        let why = match self.witness.last_error() {
+            Some(error) => format!("{begun}; last error: {error}"),
+            None => begun,
+        };
+        self.progress.say(&self.goes_on(&why));
+        self.verdict.time_is_up(exit)
+    }
+
+    /// Says that jobs go on without us, and how to wait for them again.
+    fn goes_on(&self, why: &str) -> String {
+        let ids = self.verdict.open(&self.job_ids);
+        let ids: String = ids.map(|id| format!(" --job-id {id}")).collect();
+        let account = self.args.account_flags();
+        format!(
+            "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait{ids}{account}"
+        )
     }
 
     fn print(&self, job: &JobKey, observation: &Observation) -> io::Result<()> {
@@ -266,83 +281,11 @@ impl Wait {
             stdout.flush()
         })
     }
-
-    /// The workflow of each job: given, configured, or searched for.
-    async fn find_workflows(&mut self) -> Result<Vec<WatchedJob>, Failure> {
-        let configured = self.configured_watches()?;
-        let mut jobs = Vec::with_capacity(self.job_ids.len());
-        for job_id in self.job_ids.clone() {
-            let known = match &self.args.workflow_name {
-                Some(name) => Some(Arc::from(name.as_str())),
-                None => configured
-                    .iter()
-                    .find(|watch| watch.job_ids.contains(&job_id))
-                    .map(|watch| Arc::clone(&watch.workflow_name)),
-            };
-            let workflow_name = match known {
-                Some(name) => name,
-                None => self.search(&job_id).await?,
-            };
-            let account = Arc::clone(&self.account.name);
-            let key = JobKey { account, kind: JobKind::Matching, workflow_name, job_id };
-            jobs.push(WatchedJob { key, status: None, notifiers: Arc::default() });
-        }
-        Ok(jobs)
-    }
-
-    fn configured_watches(&self) -> Result<Vec<WatchSettings>, Failure> {
-        match &self.args.config {
-            Some(path) if self.args.workflow_name.is_none() => {
-                Ok(super::config_args::load(path)?.settings.watches)
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Searches all workflows for the job; a new one may not be readable yet, so more than once.
-    async fn search(&self, job_id: &Arc<str>) -> Result<Arc<str>, Failure> {
-        self.progress.note(&format!("looking for the workflow of job {job_id}"));
-        let patience = Patience::OF_STEP.not_found.unwrap_or_default();
-        let give_up_at = Instant::now() + patience;
-        loop {
-            match locate(&self.account, job_id, &self.config).await {
-                Ok(workflow_name) => return Ok(workflow_name),
-                Err(LocateError::NotFound { .. }) if Instant::now() < give_up_at => {
-                    sleep_until(give_up_at.min(Instant::now() + self.config.interval)).await;
-                }
-                Err(error) => return Err(not_located(error)),
-            }
-        }
-    }
 }
 
-fn source_config(args: &Args) -> source::Config {
-    source::Config {
-        access: Access {
-            region: args.region.clone(),
-            profile: args.profile.clone(),
-            endpoint_url: args.endpoint_url.clone(),
-            no_sign_request: args.no_sign_request,
-        },
-        request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT,
-    }
-}
-
-fn not_located(error: LocateError) -> Failure {
-    let exit = match &error {
-        LocateError::NotFound { asked, denied, .. } if *asked > 0 && denied.len() == *asked => {
-            Exit::AccessDenied
-        }
-        LocateError::NotFound { .. } => Exit::NotFound,
-        LocateError::Source(error) => verdict::of_error(error),
-    };
-    let advice = match &error {
-        LocateError::Source(SourceError::AccessDenied { .. }) => {
-            "looking for the job's workflow (--workflow-name makes this needless)"
-        }
-        _ => "looking for the job's workflow",
-    };
-    Failure { exit, error: anyhow::Error::new(error).context(advice) }
+/// The poller never ends before its jobs have: if it does, that is no success.
+fn broken_off() -> Failure {
+    Failure::usage(anyhow!("the poller broke off; please report this defect"))
 }
 
 /// One answer, on its way from the poller.

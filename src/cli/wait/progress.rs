@@ -18,6 +18,8 @@ pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
 pub(super) struct Progress {
     audience: Audience,
     jobs: HashMap<JobKey, Line>,
+    /// What the search for workflows said last of its troubles.
+    search_trouble: Option<&'static str>,
 }
 
 enum Audience {
@@ -43,7 +45,7 @@ impl Progress {
                 Audience::Terminal(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
             }
         };
-        Self { audience, jobs: HashMap::new() }
+        Self { audience, jobs: HashMap::new(), search_trouble: None }
     }
 
     /// A job is waited for from now on.
@@ -80,14 +82,29 @@ impl Progress {
         }
     }
 
+    /// The search for workflows got no answer.
+    pub(super) fn search_troubled(&mut self, error: &SourceError) {
+        if self.search_trouble.replace(error.reason()) != Some(error.reason()) {
+            self.note(&format!("{error}; asking again"));
+        }
+    }
+
     /// Nothing has been said for a while.
     pub(super) fn heartbeat(&self, elapsed: Duration) {
         if !matches!(self.audience, Audience::Log) {
             return;
         }
+        let after = duration::display(elapsed);
+        if self.jobs.is_empty() {
+            tell(format_args!("still looking for the workflow (after {after})"));
+        }
         for (job, line) in self.jobs.iter().filter(|(_, line)| line.is_open()) {
-            let told = if line.told.is_empty() { "no answer yet" } else { &line.told };
-            let after = duration::display(elapsed);
+            let told = match (&*line.told, line.trouble) {
+                ("", None) => "no answer yet".to_owned(),
+                ("", Some(trouble)) => trouble.replace('_', " "),
+                (status, None) => status.to_owned(),
+                (status, Some(trouble)) => format!("{status}, {}", trouble.replace('_', " ")),
+            };
             tell(format_args!(
                 "{}/{}: still {told} (after {after})",
                 job.workflow_name, job.job_id
@@ -160,10 +177,12 @@ impl Line {
 
 fn live_line(lines: &MultiProgress, job: &JobKey) -> ProgressBar {
     let bar = lines.add(ProgressBar::new_spinner());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix}  {wide_msg}") {
         bar.set_style(style);
     }
-    bar.set_prefix(format!("{}/{}", job.workflow_name, job.job_id));
+    // Enough to tell jobs apart, and short enough to leave room for what is said of them.
+    let short_id: String = job.job_id.chars().take(8).collect();
+    bar.set_prefix(format!("{}/{short_id}…", job.workflow_name));
     bar.set_message("…");
     bar.enable_steady_tick(Duration::from_millis(120));
     bar

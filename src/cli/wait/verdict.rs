@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::Exit;
 use crate::domain::JobStatus;
 use crate::source::SourceError;
+use crate::watch::LocateError;
 
 /// From the worst to the best.
 const ORDER: [Exit; 7] = [
@@ -48,7 +49,7 @@ impl Verdict {
     }
 
     /// The worst outcome so far.
-    pub(super) fn worst(&self) -> Exit {
+    fn worst(&self) -> Exit {
         self.outcomes.values().copied().fold(Exit::Success, worse)
     }
 
@@ -75,6 +76,15 @@ pub(super) const fn of_error(error: &SourceError) -> Exit {
         SourceError::NotFound { .. } => Exit::NotFound,
         SourceError::Invalid { .. } => Exit::Usage,
         SourceError::Throttled { .. } | SourceError::Unavailable { .. } => Exit::Unreachable,
+    }
+}
+
+/// The outcome of a job whose workflow was not found.
+pub(super) const fn of_search(error: &LocateError) -> Exit {
+    match error {
+        LocateError::NotFound { .. } => Exit::NotFound,
+        LocateError::Denied(_) => Exit::AccessDenied,
+        LocateError::Source(error) => of_error(error),
     }
 }
 

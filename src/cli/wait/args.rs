@@ -1,0 +1,186 @@
+//! The flags of `wait`, and the account that they speak of.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::super::{Failure, config_args};
+use crate::aws::Access;
+use crate::config::Followed;
+use crate::url::parse_http;
+use crate::{backoff, duration, source, watch};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job printed, from standard input
+    #[arg(long = "job-id", value_name = "ID", required = true)]
+    pub(super) job_ids: Vec<String>,
+
+    /// The workflow that the jobs run [default: taken from --config, else searched for]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) workflow_name: Option<String>,
+
+    /// Give up after this long, as in 90s or 2h30m [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) timeout: Option<Duration>,
+
+    /// End with the first job that ends, and by its outcome
+    #[arg(long)]
+    pub(super) any: bool,
+
+    /// What to print on standard output about each job that ends
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub(super) output: Output,
+
+    /// Time between two questions about a job, 1s to 10m
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval)]
+    pub(super) poll_interval: Duration,
+
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    /// The AWS Region [default: from --config, the environment or the profile]
+    #[arg(long)]
+    region: Option<String>,
+
+    /// A profile of the shared AWS configuration files
+    #[arg(long)]
+    profile: Option<String>,
+
+    /// An endpoint in place of the service's own
+    #[arg(long, value_name = "URL", value_parser = url)]
+    endpoint_url: Option<String>,
+
+    /// Send requests unsigned, and look for no credentials: for `matchwatch simulate`
+    #[arg(long)]
+    no_sign_request: bool,
+
+    /// A configuration whose watches say which workflow and account a job belongs to
+    #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    all jobs succeeded
+  1    a job failed
+  2    usage or configuration
+  3    timed out
+  4    credentials or access
+  5    job not found
+  6    service unreachable: the time was up and no answer ever came
+  130  interrupted (SIGINT)
+  143  terminated (SIGTERM)
+With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 0.
+
+MATCHWATCH_LOG=debug in the environment shows each request on standard error.";
+
+/// What is printed about each job that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// One line of JSON, as `aws entityresolution get-matching-job` has it
+    Json,
+    /// One line for people
+    Text,
+    /// Nothing
+    None,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration::parse(text)?;
+    if (watch::MIN_INTERVAL..=watch::MAX_INTERVAL).contains(&interval) {
+        return Ok(interval);
+    }
+    let (min, max) =
+        (duration::display(watch::MIN_INTERVAL), duration::display(watch::MAX_INTERVAL));
+    Err(format!("write a duration from {min} to {max}"))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    parse_http(text).map(|_| text.to_owned())
+}
+
+impl Args {
+    /// What the configuration says about jobs, where there is one.
+    pub(super) fn followed(&self) -> Result<Followed, Failure> {
+        self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
+    }
+
+    /// How the account is asked. Flags win over the account that the configuration names for the jobs.
+    pub(super) fn source(
+        &self,
+        followed: &Followed,
+        job_ids: &[std::sync::Arc<str>],
+    ) -> anyhow::Result<source::Config> {
+        let configured = configured_access(followed, job_ids)?;
+        let access = Access {
+            region: self.region.clone().or(configured.region),
+            profile: self.profile.clone().or(configured.profile),
+            endpoint_url: self.endpoint_url.clone().or(configured.endpoint_url),
+            no_sign_request: self.no_sign_request || configured.no_sign_request,
+        };
+        Ok(source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT })
+    }
+
+    pub(super) fn polling(&self) -> watch::Config {
+        watch::Config {
+            interval: self.poll_interval,
+            backoff: backoff::Policy {
+                initial: Duration::from_secs(1),
+                max: Duration::from_secs(30),
+            },
+            get_rate: 5.0,
+            list_rate: 2.5,
+            concurrency: 16,
+            not_found_grace: watch::Patience::STEP_NOT_FOUND,
+        }
+    }
+
+    /// The flags that a command needs to ask the same account the same way.
+    pub(super) fn account_flags(&self) -> String {
+        let mut flags = String::new();
+        let mut add = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                flags += &format!(" {name} {value}");
+            }
+        };
+        add("--workflow-name", self.workflow_name.as_deref());
+        add("--region", self.region.as_deref());
+        add("--profile", self.profile.as_deref());
+        add("--endpoint-url", self.endpoint_url.as_deref());
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        add("--config", config.as_deref());
+        if self.no_sign_request {
+            flags += " --no-sign-request";
+        }
+        flags
+    }
+}
+
+/// The access of the account whose watches name the jobs; of the only account, where none does.
+fn configured_access(
+    followed: &Followed,
+    job_ids: &[std::sync::Arc<str>],
+) -> anyhow::Result<Access> {
+    let watches = followed.watches.iter();
+    let mut names = watches
+        .filter(|watch| watch.job_ids.iter().any(|id| job_ids.contains(id)))
+        .map(|watch| &watch.account);
+    let first = names.next();
+    if let Some(first) = first
+        && let Some(other) = names.find(|name| *name != first)
+    {
+        bail!("the jobs belong to the accounts {first} and {other}: wait for those of one account");
+    }
+    let account = match (first, followed.accounts.as_slice()) {
+        (Some(name), accounts) => accounts.iter().find(|account| account.name == *name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    Ok(account.map(|account| account.access.clone()).unwrap_or_default())
+}
