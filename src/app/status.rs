@@ -162,10 +162,15 @@ impl AccountStatus {
 }
 
 impl Observer for AccountStatus {
-    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, _next: &Next) {
+    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
         let mut answers = lock(&self.answers);
         let worked = answers.account_may_work();
         answers.take(&job.workflow_name, answer.map(drop));
+        // A workflow that is not asked about any more says nothing of the account's present. If another of its jobs
+        // is still live, that one's next answer brings it back.
+        if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
+            answers.denied.remove(&job.workflow_name);
+        }
         match (worked, answers.account_may_work(), answer) {
             (true, false, Err(error)) => {
                 tracing::warn!(account = %self.name, %error, "account does not work");
@@ -212,6 +217,21 @@ mod tests {
     fn denies(account: &AccountStatus, workflow: &str) {
         let error = SourceError::AccessDenied { message: "no".into() };
         account.polled(&job(workflow), Err(&error), &NEXT);
+    }
+
+    fn ends(account: &AccountStatus, workflow: &str) {
+        let status = ObservedStatus::Known(JobStatus::Succeeded);
+        let observation = Observation { status, details: JobDetails::default() };
+        account.polled(&job(workflow), Ok(&observation), &Next::Ended(JobStatus::Succeeded));
+    }
+
+    #[test]
+    fn a_workflow_whose_jobs_have_ended_does_not_hide_that_all_others_deny_access() {
+        let account = account(&["customers", "suppliers"]);
+        ends(&account, "customers");
+        assert!(account.may_work());
+        denies(&account, "suppliers");
+        assert!(!account.may_work());
     }
 
     fn is_silent(account: &AccountStatus) {

@@ -184,6 +184,10 @@ async fn a_command_line_that_makes_no_sense_is_exit_2() {
         &["--job-id", ""],
         &["--job-id", "a", "--timeout", "soon"],
         &["--job-id", "a", "--no-such-flag"],
+        &["--job-id", "a", "--poll-interval", "0s"],
+        &["--job-id", "a", "--poll-interval", "1h"],
+        &["--job-id", "a", "--workflow-name", ""],
+        &["--job-id", "a", "--endpoint-url", "localhost:8090"],
         &["--job-id", "a", "--config", "/no/such/file.toml"],
     ] {
         let mut command = bare_wait(arguments);
@@ -216,7 +220,11 @@ async fn a_deadline_is_exit_3_and_says_how_to_wait_again() {
     let arguments = ["--job-id", &id, "--workflow-name", "customers", "--timeout", "300ms"];
     let output = ended(account.wait(&arguments)).await;
     assert_exit(&output, 3);
-    let again = format!("matchwatch wait --job-id {id} --workflow-name customers");
+    let again = format!(
+        "matchwatch wait --job-id {id} --workflow-name customers --region eu-west-1 --endpoint-url {} \
+         --no-sign-request",
+        account.url
+    );
     assert!(stderr(&output).contains(&again), "{}", stderr(&output));
     assert!(stdout(&output).is_empty());
 }
@@ -427,4 +435,93 @@ async fn a_status_of_a_newer_service_is_waited_out() {
     let arguments = ["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"];
     let output = ended(account.wait(&arguments)).await;
     assert_exit(&output, 0);
+}
+
+#[tokio::test]
+async fn an_id_that_is_nowhere_to_be_found_holds_up_no_other() {
+    let account = Account::open().await;
+    let (nowhere, good) = ("0".repeat(32), account.job_at(Status::Succeeded));
+    let output = ended(account.wait(&["--job-id", &nowhere, "--job-id", &good, "--any"])).await;
+    assert_exit(&output, 0);
+    assert!(stdout(&output).contains(&good));
+}
+
+#[tokio::test]
+async fn a_search_that_is_denied_everywhere_is_exit_4_without_waiting_for_a_miracle() {
+    let account = Account::open().await;
+    account.deny(Operation::GetMatchingJob, None);
+    let id = account.job();
+    let output = ended(account.wait(&["--job-id", &id])).await;
+    assert_exit(&output, 4);
+    assert!(stderr(&output).contains("customers, suppliers"), "{}", stderr(&output));
+    assert_eq!(account.simulator.counts().total(Operation::GetMatchingJob), 2, "one a workflow");
+}
+
+#[tokio::test]
+async fn many_jobs_are_searched_for_with_one_list_of_workflows() {
+    let account = Account::open().await;
+    let ids: Vec<String> = (0..3).map(|_| account.job_at(Status::Succeeded)).collect();
+    let arguments: Vec<&str> = ids.iter().flat_map(|id| ["--job-id", id]).collect();
+    let output = ended(account.wait(&arguments)).await;
+    assert_exit(&output, 0);
+    assert_eq!(stdout(&output).lines().count(), 3);
+    assert_eq!(account.simulator.counts().total(Operation::ListMatchingWorkflows), 1);
+}
+
+#[tokio::test]
+async fn a_search_without_answers_says_so() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let mut command = bare_wait(&["--job-id", "a", "--timeout", "500ms", "--endpoint-url", &url]);
+    command.args(["--region", "eu-west-1", "--no-sign-request"]);
+    let output = ended(command).await;
+    assert_exit(&output, 6);
+    assert!(stderr(&output).contains("asking again"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_configuration_gives_the_account_too_and_its_notifiers_do_not_matter() {
+    let account = Account::open().await;
+    let id = account.job_at(Status::Succeeded);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("matchwatch.toml");
+    let text = format!(
+        r#"
+        [[account]]
+        name = "main"
+        region = "eu-west-1"
+        endpoint_url = "{}"
+        no_sign_request = true
+
+        [[watch]]
+        workflow_name = "customers"
+        job_ids = ["{id}"]
+
+        [[notifier]]
+        name = "ops"
+        type = "webhook"
+        url = {{ env = "NOT_SET_HERE" }}
+        "#,
+        account.url
+    );
+    std::fs::write(&path, text).unwrap();
+    let output = ended(bare_wait(&["--job-id", &id, "--config", path.to_str().unwrap()])).await;
+    assert_exit(&output, 0);
+}
+
+#[tokio::test]
+async fn nobody_reading_standard_error_changes_nothing() {
+    let account = Account::open().await;
+    let id = account.job();
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"];
+    let mut command = account.wait(&arguments);
+    command.env("MATCHWATCH_LOG", "trace");
+    let mut child = command.spawn().unwrap();
+    drop(child.stderr.take());
+    account.asked(2).await;
+    account.simulator.set_status(&id, Status::Succeeded).unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains(&id));
 }

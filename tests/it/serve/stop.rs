@@ -54,6 +54,27 @@ async fn a_receiver_that_does_not_answer_holds_up_the_end_for_the_grace_alone() 
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_it_at_once_and_loses_nothing() {
+    let service = Service::start().await;
+    let job = service.job("customers");
+    let mut receiver = Receiver::start(Mood::Silent).await;
+    let configuration = watch("customers", &[&job]) + &hook(&receiver);
+    let home =
+        Home::new(service.url(), &configuration).with("MATCHWATCH__SERVE__SHUTDOWN_GRACE", "1h");
+    let mut daemon = home.serve().await;
+    let first = receiver.next().await;
+    daemon.terminate();
+    daemon.log("stopping: no more questions, delivering what is due").await;
+    let ended = daemon.stop().await;
+    assert_eq!(ended.code, Some(0));
+
+    receiver.set(Mood::Good);
+    let daemon = home.serve().await;
+    assert_eq!(receiver.next().await, first);
+    assert_eq!(daemon.stop().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn a_question_that_is_never_answered_does_not_hold_up_the_end() {
     let service = Service::start().await;
     let job = service.job("customers");
