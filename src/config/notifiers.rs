@@ -1,5 +1,6 @@
 //! `[[notifier]]`: the keys that all have, and a check of what an adapter's own keys say.
 
+use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -147,8 +148,21 @@ fn check_command(section: &Section<'_>, config: &notify::CommandConfig) {
         let text = "names no program; write it and its arguments, as in \
                     [\"/usr/local/bin/notify\", \"--fast\"]";
         section.wrong(&section.span_of("command"), "command", text);
+    } else if !config.command.first().is_some_and(|program| is_here(program)) {
+        // It may come later, as a mounted volume does: deliveries are tried again until then.
+        let text = "there is no such program on this machine; deliveries fail until there is";
+        section.warn(&section.span_of("command"), "command", text);
     }
     check_timeout(section, config.timeout);
+}
+
+/// Whether a program is found as the system finds it: by its path, or by its name on the `PATH`.
+fn is_here(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn check_timeout(section: &Section<'_>, timeout: Duration) {

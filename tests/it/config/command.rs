@@ -64,3 +64,15 @@ matchwatch: 2 problems in tests/fixtures/config/bad.interval-too-long.toml and t
 "
     );
 }
+
+#[test]
+fn check_warns_of_a_program_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("matchwatch.toml");
+    let notifier = "[[notifier]]\nname = \"pager\"\ntype = \"command\"\n";
+    std::fs::write(&path, format!("{notifier}command = [\"/no/such/program\"]\n")).unwrap();
+    let output = check(&["--config", path.to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(":4:11: [[notifier]] command: there is no such program"), "{stderr}");
+}
