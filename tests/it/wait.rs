@@ -217,7 +217,7 @@ async fn an_id_that_the_service_rejects_is_exit_2() {
 async fn a_deadline_is_exit_3_and_says_how_to_wait_again() {
     let account = Account::open().await;
     let id = account.job();
-    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--timeout", "300ms"];
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--timeout", "3s"];
     let output = ended(account.wait(&arguments)).await;
     assert_exit(&output, 3);
     let again = format!(
@@ -473,7 +473,7 @@ async fn a_search_without_answers_says_so() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
-    let mut command = bare_wait(&["--job-id", "a", "--timeout", "500ms", "--endpoint-url", &url]);
+    let mut command = bare_wait(&["--job-id", "a", "--timeout", "3s", "--endpoint-url", &url]);
     command.args(["--region", "eu-west-1", "--no-sign-request"]);
     let output = ended(command).await;
     assert_exit(&output, 6);

@@ -48,7 +48,7 @@ fn what_the_aws_cli_prints_of_a_started_job_is_what_wait_reads() {
     let started = simulated.told("start-matching-job --workflow-name customers");
     let mut child = simulated
         .peer(env!("CARGO_BIN_EXE_matchwatch"))
-        .args(["wait", "--workflow-name", "customers", "--job-id", "-", "--timeout", "100ms"])
+        .args(["wait", "--workflow-name", "customers", "--job-id", "-", "--timeout", "3s"])
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
