@@ -44,7 +44,7 @@ enum Command {
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> ExitCode {
-    // One thread: polling is waiting, and this runtime halves the CPU cost of an SDK call (docs/benchmarks.md).
+    // One thread: the program waits more than it computes, and passes nothing from one core to another.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(Exit::Usage, format_args!("cannot start: {error}")),

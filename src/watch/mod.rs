@@ -21,7 +21,8 @@ use std::time::Duration;
 pub use cadence::{MAX_INTERVAL, MIN_INTERVAL};
 pub use follow_up::{Next, Patience};
 pub use locate::{LocateError, Located, Search};
-pub use pacer::{Budget, Pacer};
+pub use pacer::Budget;
+use pacer::Pacer;
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
 

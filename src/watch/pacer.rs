@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The request budget of one operation in one account.
 #[derive(Debug, Clone)]
-pub struct Pacer {
+pub(super) struct Pacer {
     /// Requests a second, at present.
     rate: f64,
     /// The rate never exceeds this.
@@ -24,21 +24,21 @@ pub struct Pacer {
 
 impl Pacer {
     /// The rate never falls below this, in requests a second: one question in 10 s finds out that the service answers again.
-    pub const MIN_RATE: f64 = 0.1;
+    pub(super) const MIN_RATE: f64 = 0.1;
     /// The longest that the service may ask to be left alone.
-    pub const MAX_PAUSE: Duration = Duration::from_mins(1);
+    pub(super) const MAX_PAUSE: Duration = Duration::from_mins(1);
     /// Successes that it takes to go from nothing to the full rate. Slow, for a throttle is more costly than a wait:
     /// at a stable limit fewer than one request in twenty is throttled.
     const RECOVERY_STEPS: f64 = 200.0;
 
     /// Starts at the full rate, in requests a second, with one second's worth of requests to spend.
-    pub fn new(max_rate: f64, now: Instant) -> Self {
+    pub(super) fn new(max_rate: f64, now: Instant) -> Self {
         let max_rate = max_rate.max(Self::MIN_RATE);
         Self { rate: max_rate, max_rate, tokens: max_rate.max(1.0), refilled_at: now, cut_at: None }
     }
 
     /// Requests a second, at present.
-    pub const fn rate(&self) -> f64 {
+    pub(super) const fn rate(&self) -> f64 {
         self.rate
     }
 
@@ -47,7 +47,7 @@ impl Pacer {
     /// # Errors
     ///
     /// None is left: the instant at which one will be.
-    pub fn acquire(&mut self, now: Instant) -> Result<(), Instant> {
+    pub(super) fn acquire(&mut self, now: Instant) -> Result<(), Instant> {
         self.refill(now);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -59,12 +59,17 @@ impl Pacer {
     }
 
     /// A request was answered, and not throttled.
-    pub fn succeeded(&mut self) {
+    pub(super) fn succeeded(&mut self) {
         self.rate = (self.rate + self.max_rate / Self::RECOVERY_STEPS).min(self.max_rate);
     }
 
     /// A request sent at `sent_at` was throttled. Halves the rate, once for all requests under way at that time.
-    pub fn throttled(&mut self, sent_at: Instant, now: Instant, retry_after: Option<Duration>) {
+    pub(super) fn throttled(
+        &mut self,
+        sent_at: Instant,
+        now: Instant,
+        retry_after: Option<Duration>,
+    ) {
         self.refill(now);
         if self.cut_at.is_none_or(|cut_at| sent_at > cut_at) {
             self.rate = (self.rate / 2.0).max(Self::MIN_RATE);

@@ -37,7 +37,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
 
-    let mut ends = Ends { signals: &mut signals, deadline: args.timeout.map(|t| started + t) };
+    // A deadline beyond the end of time is none.
+    let deadline = args.timeout.and_then(|timeout| started.checked_add(timeout));
+    let mut ends = Ends { signals: &mut signals, deadline };
     let mut wait = match ends.first(Wait::begin(args, job_ids, started)).await {
         Ended::ByItself(begun) => begun?,
         Ended::Signal(exit) => return Ok(exit),
