@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 mod status;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, UnusableAwsCaBundle};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{NotifierAdapter, Settings, StoreSettings};
 use crate::deliver::{Stop, Worker};
@@ -21,6 +21,7 @@ use crate::metrics::{self, Metrics};
 use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
 use crate::source::{self, EntityResolution, SourceError};
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
+use crate::tls::CaBundle;
 use crate::watch::{Account, Budget, Observer, Patience, Poller, WatchedJob};
 use crate::{http, watch};
 
@@ -46,6 +47,9 @@ pub enum StartError {
         /// What is wrong.
         source: ConfigError,
     },
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] UnusableAwsCaBundle),
     /// The metrics.
     #[error("metrics")]
     Metrics(#[from] metrics::Error),
@@ -72,7 +76,7 @@ impl Daemon {
     pub async fn build(settings: &Settings) -> Result<Self, StartError> {
         let metrics = Metrics::new()?;
         let clock: SharedClock = Arc::new(SystemClock);
-        let aws = Aws::new();
+        let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
         let store = open_store(&settings.store).await?;
         let (recorded, _) = channel::channel(());
         let routing = routing(settings);
@@ -105,7 +109,12 @@ impl Daemon {
             pollers.push((poller, jobs));
         }
 
-        let notifiers = Notifiers { aws, clock: Arc::clone(&clock), http_client: OnceCell::new() };
+        let notifiers = Notifiers {
+            aws,
+            clock: Arc::clone(&clock),
+            http_client: OnceCell::new(),
+            ca_bundle: settings.ca_bundle.clone(),
+        };
         let mut workers = Vec::new();
         for notifier in &settings.notifiers {
             let name = Arc::clone(&notifier.name);
@@ -281,6 +290,7 @@ struct Notifiers {
     clock: SharedClock,
     /// Made for the first webhook: TLS takes its time to set up.
     http_client: OnceCell<HttpClient>,
+    ca_bundle: Option<CaBundle>,
 }
 
 impl Notifiers {
@@ -288,7 +298,9 @@ impl Notifiers {
         Ok(match adapter {
             NotifierAdapter::Stdout => Arc::new(Stdout::default()),
             NotifierAdapter::Webhook(config) => {
-                let client = self.http_client.get_or_try_init(async || Webhook::http_client());
+                let client = self
+                    .http_client
+                    .get_or_try_init(async || Webhook::http_client(self.ca_bundle.as_ref()));
                 Arc::new(Webhook::new(config, client.await?.clone(), Arc::clone(&self.clock))?)
             }
             NotifierAdapter::Sns(config) => Arc::new(Sns::connect(&self.aws, config).await?),

@@ -15,7 +15,7 @@
 //! - [`deliver`]: takes deliveries from the store to the notifiers.
 //! - [`config`]: what the operator asked for.
 //! - [`simulator`]: a local Entity Resolution API.
-//! - [`aws`], [`backoff`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`], [`url`]: leaves.
+//! - [`aws`], [`backoff`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`], [`tls`], [`url`]: leaves.
 //!
 //! `tests/architecture.rs` holds the modules to this map.
 
@@ -36,5 +36,6 @@ pub mod secret;
 pub mod simulator;
 pub mod source;
 pub mod store;
+pub mod tls;
 pub mod url;
 pub mod watch;

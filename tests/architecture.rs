@@ -13,8 +13,8 @@ use std::{fs, io};
 use May::{AdaptersOf, All, ConfigOf, Leaves, TraitsOf};
 
 /// Anybody may import these; they import nobody but each other.
-const LEAVES: [&str; 8] =
-    ["aws", "backoff", "clock", "duration", "heartbeat", "metrics", "secret", "url"];
+const LEAVES: [&str; 9] =
+    ["aws", "backoff", "clock", "duration", "heartbeat", "metrics", "secret", "tls", "url"];
 
 /// Who may import whom. What is not granted is forbidden.
 const MAP: &[(&str, &[May])] = &[
@@ -106,6 +106,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),
+    ("rustls", &["tls"]),
     ("sqlx", &["store"]),
     ("standardwebhooks", &["notify/webhook"]),
 ];

@@ -12,6 +12,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use crate::tls::{CaBundle, CaBundleError};
 use credentials::FreshCredentials;
 
 /// Which credentials and endpoint a client uses. What is absent comes from the environment and the shared AWS
@@ -41,7 +42,21 @@ impl Aws {
 
     /// Sets up the HTTP client. Nothing is read and no connection is made yet.
     pub fn new() -> Self {
-        Self { http_client: http_client::shared() }
+        Self { http_client: http_client::shared(None) }
+    }
+
+    /// The same, trusting `ca_bundle` besides the roots of this machine, or else the bundle that `AWS_CA_BUNDLE`
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// `AWS_CA_BUNDLE` names what is no bundle.
+    pub fn trusting(ca_bundle: Option<&CaBundle>) -> Result<Self, UnusableAwsCaBundle> {
+        let ca_bundle = match ca_bundle {
+            Some(ca_bundle) => Some(ca_bundle.clone()),
+            None => CaBundle::of_aws_environment()?,
+        };
+        Ok(Self { http_client: http_client::shared(ca_bundle) })
     }
 
     /// The SDK's configuration for `access`: one attempt a call, each within `attempt_timeout`, which covers
@@ -82,6 +97,11 @@ impl Aws {
             .build()
     }
 }
+
+/// The environment names a bundle of certificates that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("AWS_CA_BUNDLE: {0}")]
+pub struct UnusableAwsCaBundle(#[from] CaBundleError);
 
 impl Default for Aws {
     fn default() -> Self {

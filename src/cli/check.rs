@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
+use crate::aws::Aws;
 use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     if let Some(warning) = warning_about_disk(&loaded.settings.store) {
         super::tell(format_args!("warning: {warning}"));
     }
+    Aws::trusting(loaded.settings.ca_bundle.as_ref()).map_err(Failure::usage)?;
     let summary = summary(&args.config.path.display().to_string(), &loaded.settings);
     std::io::stdout().write_all(summary.as_bytes()).map_err(Failure::usage)?;
     Ok(Exit::Success)

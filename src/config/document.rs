@@ -10,10 +10,13 @@ use super::names::Names;
 use super::section::Section;
 use super::settings::{Followed, LogFormat, LogSettings, Settings, StoreSettings};
 use super::suggest::instead;
-use super::value::{Read, duration, listen_address, number, one_of, path, text, whole_number};
+use super::value::{
+    Read, ca_bundle, duration, listen_address, number, one_of, path, text, whole_number,
+};
 use super::{accounts, notifiers, watches};
 use crate::backoff::Policy;
 use crate::store::SqliteConfig;
+use crate::tls::CaBundle;
 use crate::{deliver, watch};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -30,6 +33,7 @@ pub(super) const RATES: RangeInclusive<f64> = 0.1..=100.0;
 pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let log = log(root.section("log", "[log]"));
     let http_listen = http(root.section("http", "[http]"));
+    let ca_bundle = tls(root.section("tls", "[tls]"));
     let store = store(root.section("store", "[store]"));
     let (watch, request_timeout) = poll(root.section("poll", "[poll]"));
     let deliver = deliver(root.section("deliver", "[deliver]"));
@@ -46,6 +50,7 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
     Settings {
         log,
         http_listen,
+        ca_bundle,
         store,
         watch,
         request_timeout,
@@ -59,10 +64,11 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
 
 /// Reads only what says which jobs are followed, and where: nobody is told, so the notifiers do not matter.
 pub(super) fn followed(mut root: Section<'_>) -> Followed {
+    let ca_bundle = tls(root.section("tls", "[tls]"));
     let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
     let notifiers = Names::not_read("notifier");
     let watches = watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifiers);
-    Followed { accounts, watches }
+    Followed { ca_bundle, accounts, watches }
 }
 
 /// Reads only where the daemon listens.
@@ -106,6 +112,12 @@ fn http(mut section: Section<'_>) -> Option<SocketAddr> {
     let listen = section.get("listen", listen_address).flatten();
     section.finish();
     listen
+}
+
+fn tls(mut section: Section<'_>) -> Option<CaBundle> {
+    let ca_bundle = section.get("ca_bundle", ca_bundle);
+    section.finish();
+    ca_bundle
 }
 
 fn store(mut section: Section<'_>) -> StoreSettings {

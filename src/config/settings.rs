@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::aws::Access;
 use crate::domain::{Filter, JobKind};
 use crate::store::SqliteConfig;
+use crate::tls::CaBundle;
 use crate::{deliver, notify, watch};
 
 /// Everything that `serve` runs on.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[http] listen`: off where absent.
     pub http_listen: Option<SocketAddr>,
+    /// `[tls] ca_bundle`
+    pub ca_bundle: Option<CaBundle>,
     /// `[store]`
     pub store: StoreSettings,
     /// `[poll]`
@@ -37,6 +40,8 @@ pub struct Settings {
 /// Which jobs a configuration speaks of, and where they run: what `wait` asks it for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Followed {
+    /// `[tls] ca_bundle`
+    pub ca_bundle: Option<CaBundle>,
     /// `[[account]]`
     pub accounts: Vec<AccountSettings>,
     /// `[[watch]]`

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::suggest::instead;
 use crate::duration;
+use crate::tls::CaBundle;
 use crate::url::parse_http;
 
 /// What a reader answers.
@@ -49,6 +50,11 @@ pub(super) fn owned_text(value: &DeValue<'_>) -> Read<String> {
 /// A path that is not empty.
 pub(super) fn path(value: &DeValue<'_>) -> Read<PathBuf> {
     text(value).map(PathBuf::from)
+}
+
+/// A file of certificates, read now.
+pub(super) fn ca_bundle(value: &DeValue<'_>) -> Read<CaBundle> {
+    CaBundle::read(path(value)?).map_err(|error| error.to_string())
 }
 
 /// `true` or `false`.

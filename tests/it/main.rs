@@ -10,6 +10,7 @@
 mod config;
 mod demo;
 mod events;
+mod network;
 mod serve;
 mod source;
 mod support;

@@ -37,7 +37,7 @@ async fn verdict(secrets: &[&str], known: &[&str]) -> Value {
         headers: BTreeMap::new(),
         timeout: Duration::from_secs(20),
     };
-    let client = Webhook::http_client().unwrap();
+    let client = Webhook::http_client(None).unwrap();
     let webhook = Webhook::new(&config, client, Arc::new(SystemClock)).unwrap();
     assert_eq!(webhook.notify(&message(JobStatus::Succeeded)).await, Outcome::Delivered);
     serde_json::from_str(&receiver.line().await).unwrap()

@@ -114,8 +114,9 @@ impl Wait {
     async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Self, Failure> {
         let followed = args.followed()?;
         let source = args.source(&followed, &job_ids).map_err(Failure::usage)?;
+        let aws = Aws::trusting(followed.ca_bundle.as_ref()).map_err(Failure::usage)?;
         let mut account =
-            app::connect(&Aws::new(), "default".into(), &source).await.map_err(Failure::usage)?;
+            app::connect(&aws, "default".into(), &source).await.map_err(Failure::usage)?;
         let witness = Arc::new(Witness::of(account.source));
         account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
 

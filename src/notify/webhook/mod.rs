@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub use reqwest::Client as HttpClient;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::redirect;
+use reqwest::{Certificate, redirect};
 use serde::Deserialize;
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
@@ -28,6 +28,7 @@ use crate::clock::SharedClock;
 use crate::domain::Message;
 use crate::duration;
 use crate::secret::{MaybeSecret, Secret, SecretRef};
+use crate::tls::CaBundle;
 use crate::url::{Url, parse_http};
 
 /// Keys of a `[[notifier]]` with `type = "webhook"`.
@@ -103,16 +104,22 @@ impl Webhook {
     }
 
     /// The HTTP client that all webhooks share: one connection pool, one TLS set-up. It follows no redirects
-    /// and takes its proxies from the environment.
+    /// and takes its proxies from the environment. It trusts the roots of this machine and those of `ca_bundle`.
     ///
     /// # Errors
     ///
     /// TLS cannot be set up, as where a machine has no CA certificates.
-    pub fn http_client() -> Result<HttpClient, ConfigError> {
-        HttpClient::builder()
-            .user_agent(concat!("matchwatch/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .build()
+    pub fn http_client(ca_bundle: Option<&CaBundle>) -> Result<HttpClient, ConfigError> {
+        let trusted =
+            ca_bundle.map_or_else(|| Ok(Vec::new()), |b| Certificate::from_pem_bundle(b.pem()));
+        trusted
+            .and_then(|trusted| {
+                HttpClient::builder()
+                    .tls_certs_merge(trusted)
+                    .user_agent(concat!("matchwatch/", env!("CARGO_PKG_VERSION")))
+                    .redirect(redirect::Policy::none())
+                    .build()
+            })
             .map_err(|error| {
                 ConfigError(format!(
                     "webhook: HTTPS cannot be set up (are CA certificates installed?): {}",

@@ -45,7 +45,7 @@ fn kept(dir: &TempDir, values: &[&str]) -> Vec<SecretRef> {
 }
 
 fn webhook(config: &Config) -> Result<Webhook, ConfigError> {
-    Webhook::new(config, Webhook::http_client().unwrap(), Arc::new(FixedClock))
+    Webhook::new(config, Webhook::http_client(None).unwrap(), Arc::new(FixedClock))
 }
 
 /// What becomes of an event when the receiver answers so.

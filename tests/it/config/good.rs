@@ -13,6 +13,7 @@ use matchwatch::domain::{Filter, JobKind, JobStatus};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
+use matchwatch::tls::CaBundle;
 use matchwatch::{deliver, watch};
 
 use super::{JOB, secs};
@@ -29,6 +30,7 @@ fn an_empty_file_gives_the_defaults() {
         Settings {
             log: LogSettings { filter: "info".into(), format: LogFormat::Auto },
             http_listen: None,
+            ca_bundle: None,
             store: StoreSettings::Sqlite(SqliteConfig {
                 path: "matchwatch.db".into(),
                 lock_timeout: secs(30),
@@ -95,6 +97,7 @@ fn every_key_is_taken_up() {
         Settings {
             log: LogSettings { filter: "warn,matchwatch=debug".into(), format: LogFormat::Json },
             http_listen: Some("[::1]:9000".parse().unwrap()),
+            ca_bundle: Some(CaBundle::read("tests/fixtures/tls/ca.pem").unwrap()),
             store: StoreSettings::Sqlite(SqliteConfig {
                 path: "state/jobs.db".into(),
                 lock_timeout: Duration::ZERO,

@@ -23,6 +23,7 @@ fn known_keys() -> Vec<(String, String)> {
     let sections = [
         ("[log]", ""),
         ("[http]", ""),
+        ("[tls]", ""),
         ("[store]", ""),
         ("[poll]", ""),
         ("[deliver]", ""),

@@ -2,10 +2,12 @@
 
 pub(crate) mod daemon;
 pub(crate) mod environment;
+pub(crate) mod proxy;
 pub(crate) mod receiver;
 pub(crate) mod schema;
 pub(crate) mod scripted;
 pub(crate) mod service;
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::time::Duration;

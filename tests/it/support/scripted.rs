@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     Reset(Vec<u8>),
     /// Sends these bytes, then a space every few milliseconds, without end.
     Drip(Vec<u8>),
+    /// Sends these bytes, then spaces as fast as they are taken, without end.
+    Flood(Vec<u8>),
     /// Reads the request and never says a word.
     Silence,
 }
@@ -72,6 +74,7 @@ struct State {
     script: VecDeque<Reply>,
     requests: Vec<Request>,
     connections: usize,
+    flooded: usize,
 }
 
 impl ScriptedServer {
@@ -94,6 +97,11 @@ impl ScriptedServer {
     /// The requests that came so far, in their order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
+    }
+
+    /// How many bytes of floods were taken so far.
+    pub(crate) fn flooded(&self) -> usize {
+        self.state.lock().unwrap().flooded
     }
 
     /// How many connections were made so far.
@@ -121,14 +129,14 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
                 .pop_front()
                 .unwrap_or_else(|| Reply::new(500, &[], "the script is at its end"))
         };
-        if play(reply, &mut stream).await.is_none() {
+        if play(reply, &mut stream, &state).await.is_none() {
             return;
         }
     }
 }
 
 /// Does what the script says. `None` where the connection is at its end.
-async fn play(reply: Reply, stream: &mut BufStream<TcpStream>) -> Option<()> {
+async fn play(reply: Reply, stream: &mut BufStream<TcpStream>, state: &Mutex<State>) -> Option<()> {
     match reply {
         Reply::Answer(bytes) => send(stream, &bytes).await,
         Reply::Together(barrier, bytes) => {
@@ -150,6 +158,14 @@ async fn play(reply: Reply, stream: &mut BufStream<TcpStream>) -> Option<()> {
             loop {
                 drops.tick().await;
                 send(stream, b" ").await?;
+            }
+        }
+        Reply::Flood(bytes) => {
+            send(stream, &bytes).await?;
+            let wave = [b' '; 64 * 1024];
+            loop {
+                send(stream, &wave).await?;
+                state.lock().unwrap().flooded += wave.len();
             }
         }
         Reply::Silence => std::future::pending().await,
