@@ -99,7 +99,7 @@ impl fmt::Display for SecretRef {
 /// A value that may be a secret: written down where it is none, kept elsewhere where it is one.
 ///
 /// In TOML: `"value"`, `{ env = "NAME" }` or `{ file = "/run/secrets/name" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "expected a string, { env = \"NAME\" } or { file = \"/path\" }")]
 pub enum MaybeSecret {
     /// The value itself.
@@ -118,6 +118,16 @@ impl MaybeSecret {
         match self {
             Self::Plain(value) => Ok(Secret::new(value.as_str())),
             Self::Kept(place) => place.resolve(),
+        }
+    }
+}
+
+/// Shows where the value is kept, and never the value: nobody can tell whether it is a secret.
+impl fmt::Debug for MaybeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(_) => f.write_str("Plain([redacted])"),
+            Self::Kept(place) => f.debug_tuple("Kept").field(place).finish(),
         }
     }
 }
@@ -155,6 +165,7 @@ mod tests {
     fn a_secret_is_shown_by_no_print() {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?} {secret}"), "[redacted] [redacted]");
+        assert_eq!(format!("{:?}", MaybeSecret::Plain("hunter2".into())), "Plain([redacted])");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod http_client;
+mod words;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::tls::{CaBundle, CaBundleError};
 use credentials::FreshCredentials;
+pub use words::without_session_token;
 
 /// Which credentials and endpoint a client uses. What is absent comes from the environment and the shared AWS
 /// configuration files, as for the AWS CLI.

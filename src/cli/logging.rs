@@ -2,8 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, LogSettings};
 
@@ -21,11 +24,20 @@ pub(super) fn start(settings: &LogSettings) -> Result<(), ParseError> {
         LogFormat::Json => true,
     };
     if json {
-        logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+        let logs = logs.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        logs.finish().with(filter_fn(shows_no_secret)).init();
     } else {
-        logs.with_ansi(io::stderr().is_terminal()).with_target(false).init();
+        let logs = logs.with_ansi(io::stderr().is_terminal()).with_target(false);
+        logs.finish().with(filter_fn(shows_no_secret)).init();
     }
     Ok(())
+}
+
+/// Libraries print whole requests and answers at level `trace`: credentials, tokens and signatures too. That is
+/// never logged, whatever the filter asks for.
+fn shows_no_secret(line: &Metadata<'_>) -> bool {
+    let is_ours = line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
+    is_ours || *line.level() <= Level::DEBUG
 }
 
 /// Starts logging where the environment asks for it (`MATCHWATCH_LOG=debug`): for commands that have no configuration.

@@ -13,7 +13,7 @@ use super::value::{name, one_of, role_arn, topic_arn, workflow_name};
 use crate::domain::{Filter, JobKind, JobStatus};
 use crate::notify;
 use crate::secret::{Secret, SecretError};
-use crate::url::parse_http;
+use crate::url::{parse_endpoint, parse_http};
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -137,7 +137,7 @@ fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
     if let Some(Err(text)) = config.role_arn.as_deref().map(role_arn) {
         section.wrong(&section.span_of("role_arn"), "role_arn", text);
     }
-    if let Some(Err(text)) = config.endpoint_url.as_deref().map(parse_http) {
+    if let Some(Err(text)) = config.endpoint_url.as_deref().map(parse_endpoint) {
         section.wrong(&section.span_of("endpoint_url"), "endpoint_url", text);
     }
     check_timeout(section, config.timeout);

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::suggest::instead;
 use crate::duration;
 use crate::tls::CaBundle;
-use crate::url::parse_http;
+use crate::url::parse_endpoint;
 
 /// What a reader answers.
 pub(super) type Read<T> = Result<T, String>;
@@ -186,7 +186,7 @@ pub(super) fn listen_address(value: &DeValue<'_>) -> Read<Option<SocketAddr>> {
 /// An `http` or `https` URL to keep.
 pub(super) fn endpoint_url(value: &DeValue<'_>) -> Read<String> {
     let given = text(value)?;
-    parse_http(given).map(|_| given.to_owned())
+    parse_endpoint(given).map(|_| given.to_owned())
 }
 
 /// Checks the ARN of an SNS topic.

@@ -20,7 +20,7 @@ use self::publication::Publication;
 use self::topic::Topic;
 use super::reason::{causes, head};
 use super::{ConfigError, Notifier, Outcome};
-use crate::aws::{Access, Aws};
+use crate::aws::{Access, Aws, without_session_token};
 use crate::domain::Message;
 
 /// Keys of a `[[notifier]]` with `type = "sns"`.
@@ -129,7 +129,7 @@ impl Notifier for Sns {
 /// Rejects what SNS would refuse again. What an operator can repair (permissions, a missing topic, a key)
 /// is retried: the delivery succeeds when it is repaired, and is given up when it is not.
 fn judge(error: &SdkError<PublishError>) -> Outcome {
-    let reason = head(&explain(error), EXCERPT_CHARS);
+    let reason = head(&without_session_token(&explain(error)), EXCERPT_CHARS);
     match error.as_service_error() {
         Some(
             PublishError::InvalidParameterException(_)

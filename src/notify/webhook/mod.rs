@@ -99,7 +99,10 @@ impl Webhook {
         let url = parse_url(&config.url)?;
         let headers = headers::read(&config.headers)?;
         let signer = Signer::new(&config.secrets)?;
-        let redactor = Redactor::new(&url, &headers);
+        // User and password of the URL become a header, in base64.
+        let made_of_url = client.post(url.clone()).build().ok();
+        let sent = made_of_url.iter().map(|request| request.headers()).chain([&headers]);
+        let redactor = Redactor::new(&url, sent);
         Ok(Self { client, clock, url, headers, signer, timeout: config.timeout, redactor })
     }
 

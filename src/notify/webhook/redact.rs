@@ -1,5 +1,6 @@
 //! Keeps what a receiver echoes from showing the secrets it was sent.
 
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
@@ -13,8 +14,8 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    /// Everything of the URL but scheme and host, and every header's value.
-    pub(super) fn new(url: &Url, headers: &HeaderMap) -> Self {
+    /// Everything of the URL but scheme and host, as it is written and as it is meant, and every header's value.
+    pub(super) fn new<'h>(url: &Url, headers: impl IntoIterator<Item = &'h HeaderMap>) -> Self {
         let query = url.query().unwrap_or_default();
         let mut secrets = vec![
             url.path().to_owned(),
@@ -25,7 +26,10 @@ impl Redactor {
         secrets.extend(url.path().split('/').map(str::to_owned));
         secrets.extend(query.split(['&', '=']).map(str::to_owned));
         secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        for value in headers.values().filter_map(|value| value.to_str().ok()) {
+        let meant = |secret: &String| percent_decode_str(secret).decode_utf8_lossy().into_owned();
+        secrets.extend(secrets.iter().map(meant).collect::<Vec<_>>());
+        let values = headers.into_iter().flat_map(HeaderMap::values);
+        for value in values.filter_map(|value| value.to_str().ok()) {
             secrets.push(value.to_owned());
             secrets.extend(value.split_whitespace().map(str::to_owned));
         }

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
+use crate::aws::without_session_token;
 use crate::source::SourceError;
 
 /// What a service says that is itself in trouble.
@@ -86,5 +87,5 @@ fn causes(error: &(dyn Error + 'static)) -> String {
             said.push(cause);
         }
     }
-    said.join(": ")
+    without_session_token(&said.join(": ")).into_owned()
 }
