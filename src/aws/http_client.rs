@@ -23,9 +23,9 @@ use crate::tls::CaBundle;
 /// server is about to close.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No more than this is read of an answer: many times what a service has to say, and little beside the memory of
-/// the smallest machine. The SDK would read on as long as somebody sends.
-const ANSWER_LIMIT: usize = 1024 * 1024;
+/// No more than this is read of an answer. The SDK would read on as long as somebody sends. It is far more than a
+/// service has to say, because a job whose answer is longer would never be told.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A client whose connection pools are shared by all callers with the same time limits.
 ///
