@@ -1,6 +1,6 @@
 //! The only wiring: settings in, running system out. Listener and shutdown come from the caller.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,16 @@ use tokio::sync::{OnceCell, mpsc, watch as channel};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+mod control;
+mod outbox;
+mod retention;
 mod status;
+
+pub use outbox::{OutboxError, look_inside, redeliver};
+
+use control::DaemonControl;
+use outbox::send_again;
+use retention::Janitor;
 
 use crate::aws::{Aws, UnusableAwsCaBundle};
 use crate::clock::{SharedClock, SystemClock};
@@ -62,6 +71,8 @@ pub struct Daemon {
     pollers: Vec<(Poller, Vec<WatchedJob>)>,
     workers: Vec<Worker>,
     status: Arc<status::DaemonStatus>,
+    control: Arc<DaemonControl>,
+    janitor: Janitor,
     recorded: channel::Sender<()>,
     jobs_ended: CancellationToken,
     shutdown_grace: Duration,
@@ -85,12 +96,14 @@ impl Daemon {
             Arc::new(status::DaemonStatus::new(Arc::clone(&store), metrics.clone(), names));
 
         let mut pollers = Vec::new();
+        let mut watched = HashSet::new();
         for account in &settings.accounts {
             let config = source::Config {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
             let jobs = watched_jobs(settings, &account.name, &*store).await?;
+            watched.extend(jobs.iter().map(|job| job.key.clone()));
             let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
             let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
             let poller = Poller {
@@ -130,12 +143,27 @@ impl Daemon {
                 heartbeat: status.heartbeat(),
             });
         }
+        let control = Arc::new(DaemonControl {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            notifiers: settings.notifiers.iter().map(|n| Arc::clone(&n.name)).collect(),
+            recorded: recorded.clone(),
+        });
+        let janitor = Janitor {
+            store: Arc::clone(&store),
+            clock,
+            metrics: metrics.clone(),
+            retain: settings.retain,
+            watched,
+        };
         Ok(Self {
             store,
             metrics,
             pollers,
             workers,
             status,
+            control,
+            janitor,
             recorded,
             jobs_ended: CancellationToken::new(),
             shutdown_grace: settings.shutdown_grace,
@@ -162,9 +190,10 @@ impl Daemon {
         let http_stop = CancellationToken::new();
         let mut http = JoinSet::new();
         if let Some(listener) = listener {
-            let (status, stop) = (Arc::clone(&self.status), http_stop.clone());
+            let (status, control) = (Arc::clone(&self.status), Arc::clone(&self.control));
+            let stop = http_stop.clone();
             http.spawn(async move {
-                let served = http::serve(listener, status, stop.cancelled_owned()).await;
+                let served = http::serve(listener, status, control, stop.cancelled_owned()).await;
                 if let Err(error) = served {
                     tracing::error!(%error, "the HTTP listener broke");
                 }
@@ -176,6 +205,8 @@ impl Daemon {
         for worker in self.workers {
             workers.spawn(worker.run(self.recorded.subscribe(), workers_stop.clone()));
         }
+        let mut janitor = JoinSet::new();
+        janitor.spawn(self.janitor.run(stop.drain.clone()));
         let mut pollers = JoinSet::new();
         for (poller, jobs) in self.pollers {
             let (give, given) = mpsc::unbounded_channel();
@@ -195,6 +226,7 @@ impl Daemon {
         // A worker never ends by itself before it is told to.
         let outcome = tokio::select! {
             watched = watched => watched,
+            Some(Err(broken)) = janitor.join_next() => Err(Broken(broken)),
             Some(Err(broken)) = workers.join_next() => Err(Broken(broken)),
         };
         if outcome.is_ok() {

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::names::Names;
 use super::section::Section;
-use super::settings::{Followed, LogFormat, LogSettings, Settings, StoreSettings};
+use super::settings::{Followed, LogFormat, LogSettings, Outbox, Settings, StoreSettings};
 use super::suggest::instead;
 use super::value::{
     Read, ca_bundle, duration, listen_address, number, one_of, path, text, whole_number,
@@ -34,7 +34,7 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let log = log(root.section("log", "[log]"));
     let http_listen = http(root.section("http", "[http]"));
     let ca_bundle = tls(root.section("tls", "[tls]"));
-    let store = store(root.section("store", "[store]"));
+    let (store, retain) = store(root.section("store", "[store]"));
     let (watch, request_timeout) = poll(root.section("poll", "[poll]"));
     let deliver = deliver(root.section("deliver", "[deliver]"));
     let shutdown_grace = serve(root.section("serve", "[serve]"));
@@ -52,6 +52,7 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
         http_listen,
         ca_bundle,
         store,
+        retain,
         watch,
         request_timeout,
         deliver,
@@ -69,6 +70,13 @@ pub(super) fn followed(mut root: Section<'_>) -> Followed {
     let notifiers = Names::not_read("notifier");
     let watches = watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifiers);
     Followed { ca_bundle, accounts, watches }
+}
+
+/// Reads only where events wait, who works on them and for whom.
+pub(super) fn outbox(mut root: Section<'_>) -> Outbox {
+    let (store, _) = store(root.section("store", "[store]"));
+    let notifiers = notifiers::names(root.sections("notifier", "[[notifier]]"));
+    Outbox { store, http_listen: listen(root), notifiers }
 }
 
 /// Reads only where the daemon listens.
@@ -120,7 +128,7 @@ fn tls(mut section: Section<'_>) -> Option<CaBundle> {
     ca_bundle
 }
 
-fn store(mut section: Section<'_>) -> StoreSettings {
+fn store(mut section: Section<'_>) -> (StoreSettings, Duration) {
     #[derive(Clone, Copy, PartialEq)]
     enum Type {
         Memory,
@@ -134,16 +142,18 @@ fn store(mut section: Section<'_>) -> StoreSettings {
             .get("lock_timeout", duration(Duration::ZERO..=DAY))
             .unwrap_or(30 * SECOND),
     };
+    let retain = section.get("retain", duration(HOUR..=100 * YEAR)).unwrap_or(90 * DAY);
     if store_type == Type::Memory {
         for key in ["path", "lock_timeout"].into_iter().filter(|key| section.has(key)) {
             section.warn(&section.span_of(key), key, "has no effect with `type = \"memory\"`");
         }
     }
     section.finish();
-    match store_type {
+    let store = match store_type {
         Type::Memory => StoreSettings::Memory,
         Type::Sqlite => StoreSettings::Sqlite(sqlite),
-    }
+    };
+    (store, retain)
 }
 
 fn poll(mut section: Section<'_>) -> (watch::Config, Duration) {

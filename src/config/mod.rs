@@ -28,8 +28,8 @@ use std::path::Path;
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    AccountSettings, Followed, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Settings,
-    StoreSettings, WatchSettings,
+    AccountSettings, Followed, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Outbox,
+    Settings, StoreSettings, WatchSettings,
 };
 pub use tree::PREFIX as ENVIRONMENT_PREFIX;
 
@@ -99,6 +99,19 @@ pub fn load_listen(
 ) -> Result<Option<SocketAddr>, Problems> {
     let (file, text) = read_file(path)?;
     read(&file, &text, environment, document::listen).map(|(listen, _)| listen)
+}
+
+/// Reads only where events wait, who works on them and for whom.
+///
+/// # Errors
+///
+/// What is wrong with that.
+pub fn load_outbox(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Outbox, Problems> {
+    let (file, text) = read_file(path)?;
+    read(&file, &text, environment, document::outbox).map(|(outbox, _)| outbox)
 }
 
 /// The file's text, and what messages call it.

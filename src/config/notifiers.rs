@@ -1,6 +1,7 @@
 //! `[[notifier]]`: the keys that all have, and a check of what an adapter's own keys say.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -37,6 +38,17 @@ const EXAMPLES: [(&str, &str); 3] = [
     ("command", "[\"/usr/local/bin/notify\"]"),
 ];
 
+/// The notifier where none is configured.
+const DEFAULT_NAME: &str = "stdout";
+
+/// Reads the names of the notifiers and nothing else.
+pub(super) fn names(sections: Vec<Section<'_>>) -> Vec<Arc<str>> {
+    if sections.is_empty() {
+        return vec![DEFAULT_NAME.into()];
+    }
+    sections.into_iter().filter_map(|mut section| section.get("name", name)).collect()
+}
+
 /// Reads the notifiers; where there is none, events go to standard output.
 pub(super) fn notifiers(
     sections: Vec<Section<'_>>,
@@ -45,7 +57,7 @@ pub(super) fn notifiers(
     let mut names = Names::of("notifier");
     if sections.is_empty() {
         let stdout = NotifierSettings {
-            name: "stdout".into(),
+            name: DEFAULT_NAME.into(),
             filter: Filter::default(),
             adapter: NotifierAdapter::Stdout,
         };

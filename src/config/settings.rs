@@ -21,6 +21,8 @@ pub struct Settings {
     pub ca_bundle: Option<CaBundle>,
     /// `[store]`
     pub store: StoreSettings,
+    /// `[store] retain`: how long what is done with is kept.
+    pub retain: Duration,
     /// `[poll]`
     pub watch: watch::Config,
     /// `[poll] request_timeout`: time that one request to Entity Resolution may take.
@@ -54,6 +56,17 @@ impl Followed {
         let watch = self.watches.iter().find(|watch| watch.job_ids.contains(job_id))?;
         Some(Arc::clone(&watch.workflow_name))
     }
+}
+
+/// Where events wait, who works on them and for whom: what a look into the outbox needs. No secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbox {
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[http] listen`: where a running daemon is asked.
+    pub http_listen: Option<SocketAddr>,
+    /// The names of the notifiers.
+    pub notifiers: Vec<Arc<str>>,
 }
 
 /// `[log]`

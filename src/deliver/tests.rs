@@ -12,12 +12,15 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Config, Stop, Worker};
 use crate::backoff;
 use crate::clock::{SharedClock, TokioClock};
-use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
+use crate::domain::{
+    Event, JobDetails, JobKey, JobKind, JobStatus, Message, Redelivered, Redelivery, Transition,
+};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::{Notifier, Outcome};
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Recorded, Settlement, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
+    Settlement, Store, StoreError,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -288,6 +291,17 @@ impl Store for Ruined {
     }
     async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
         Ok(Recorded::Superseded(None))
+    }
+    async fn redeliver(
+        &self,
+        _: &Redelivery,
+        _: &[Arc<str>],
+        _: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        Ok(Redelivered::default())
+    }
+    async fn prune(&self, _: &Retention, _: Position, _: usize) -> Result<Pruned, StoreError> {
+        Ok(Pruned { removed: 0, next: None })
     }
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         Ok(Vec::new())

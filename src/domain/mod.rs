@@ -4,6 +4,7 @@
 
 mod event;
 mod job;
+mod redelivery;
 mod route;
 mod state;
 
@@ -12,5 +13,6 @@ pub use job::{
     ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Observation, ObservedStatus,
     OutputSource, UnknownName,
 };
+pub use redelivery::{Redelivered, Redelivery};
 pub use route::{Filter, Route, Routing};
 pub use state::{Step, Transition, step};

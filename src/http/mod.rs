@@ -1,5 +1,6 @@
-//! What people and probes look at: health, readiness, metrics.
+//! What people and probes look at: health, readiness, metrics. And where a running daemon is steered.
 
+mod control;
 mod probe;
 
 use std::future::Future;
@@ -13,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-pub use probe::{Unhealthy, ask_health};
+pub use control::{Control, Refusal};
+pub use probe::{NotDone, Unhealthy, ask_health, ask_redelivery};
 
 /// What the pages show; the running program provides it.
 #[async_trait]
@@ -36,9 +38,11 @@ pub trait Status: Send + Sync {
 pub async fn serve(
     listener: TcpListener,
     status: Arc<dyn Status>,
+    control: Arc<dyn Control>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(status)).with_graceful_shutdown(shutdown).await
+    let pages = router(status).merge(control::router(control));
+    axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
 }
 
 fn router(status: Arc<dyn Status>) -> Router {

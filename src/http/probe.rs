@@ -1,7 +1,11 @@
 //! The other end of the health page: for a container's health check.
 
+mod steer;
+
 use std::net::SocketAddr;
 use std::time::Duration;
+
+pub use steer::{NotDone, ask_redelivery};
 
 /// Time that the daemon has to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,12 +1,16 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
 pub(super) mod model;
+mod redelivery;
+mod retention;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use self::redelivery::*;
+pub(super) use self::retention::*;
 use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store};
 use crate::domain::JobStatus::{Failed, Queued, Running, Succeeded};
 use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
@@ -59,6 +63,22 @@ macro_rules! tests {
             times_are_kept_to_the_microsecond
             the_write_check_changes_nothing_that_can_be_seen
             changes_of_one_job_at_the_same_time_are_taken_once
+            a_dead_delivery_asked_for_again_is_due_at_once_as_if_it_were_new
+            a_named_event_is_delivered_again_to_all_who_were_done_with_it
+            what_is_pending_is_not_asked_for_again
+            the_dead_of_one_notifier_are_asked_for_alone
+            a_delivery_asked_for_again_neither_waits_in_line_nor_holds_it_up
+            a_delivery_to_a_notifier_that_is_gone_stays_dead
+            an_event_that_is_not_there_is_told_as_unknown
+            a_delivery_asked_for_again_can_fail_and_die_again
+            what_was_delivered_before_the_instant_is_forgotten_with_its_event_and_its_job
+            nothing_of_the_instant_or_after_it_is_forgotten
+            what_is_pending_or_dead_is_never_forgotten
+            an_event_that_one_notifier_still_waits_for_stays
+            a_watched_job_and_one_that_has_not_ended_keep_their_status
+            an_event_that_nobody_was_told_is_forgotten_too
+            a_dead_delivery_that_was_made_after_all_is_forgotten_in_time
+            a_long_past_is_forgotten_in_batches
         }
     };
     (@each $fresh:expr; $($name:ident)+) => {

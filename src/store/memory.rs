@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store, StoreError};
-use crate::domain::{JobKey, JobStatus, Message};
+use super::{
+    Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
+    Store, StoreError,
+};
+use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
 
-/// Keeps everything in memory: for `wait`, `demo` and tests.
-///
-/// Of a delivery that was made or given up nothing stays but the event's id and the count of the dead.
+/// Keeps everything in memory, until it is pruned: for `wait`, `demo` and tests.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Kept>);
 
@@ -26,7 +27,7 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        Ok(self.kept().statuses.get(job).copied())
+        Ok(self.kept().jobs.get(job).map(|job| job.status))
     }
 
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
@@ -62,6 +63,25 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn redeliver(
+        &self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        Ok(self.kept().redeliver(redelivery, notifiers, to_the_microsecond(now)))
+    }
+
+    /// Takes no more than a moment, so a pass is one batch.
+    async fn prune(
+        &self,
+        retention: &Retention,
+        _from: Position,
+        _limit: usize,
+    ) -> Result<Pruned, StoreError> {
+        Ok(Pruned { removed: self.kept().prune(retention), next: None })
+    }
+
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let kept = self.kept();
         let backlogs = kept.outboxes.iter().map(|(notifier, outbox)| outbox.backlog(notifier));
@@ -77,29 +97,46 @@ impl Store for MemoryStore {
 
 #[derive(Debug, Default)]
 struct Kept {
-    statuses: HashMap<JobKey, JobStatus>,
-    recorded_events: HashSet<Uuid>,
+    jobs: HashMap<JobKey, Job>,
+    events: HashMap<Uuid, Told>,
     last_delivery: i64,
     outboxes: BTreeMap<Arc<str>, Outbox>,
 }
 
+/// A job.
+#[derive(Debug)]
+struct Job {
+    status: JobStatus,
+    updated_at: Timestamp,
+}
+
+/// An event that was recorded.
+#[derive(Debug)]
+struct Told {
+    job: JobKey,
+    recorded_at: Timestamp,
+}
+
 impl Kept {
     fn record(&mut self, change: &Change) -> Recorded {
-        let status = self.statuses.get(&change.job).copied();
+        let status = self.jobs.get(&change.job).map(|job| job.status);
         if status != change.from {
             return Recorded::Superseded(status);
         }
-        self.statuses.insert(change.job.clone(), change.to);
-        if !self.recorded_events.insert(change.message.event.id) {
+        let recorded_at = to_the_microsecond(change.recorded_at);
+        self.jobs.insert(change.job.clone(), Job { status: change.to, updated_at: recorded_at });
+        let event = change.message.event.id;
+        if self.events.contains_key(&event) {
             return Recorded::Committed;
         }
+        self.events.insert(event, Told { job: change.job.clone(), recorded_at });
         let message = Arc::new(change.message.clone());
-        let recorded_at = to_the_microsecond(change.recorded_at);
         for notifier in change.notifiers.iter().collect::<BTreeSet<_>>() {
             self.last_delivery += 1;
             self.outboxes.entry(Arc::clone(notifier)).or_default().push(
                 DeliveryId(self.last_delivery),
-                Pending {
+                Kind::InLine,
+                Made {
                     job: change.job.clone(),
                     attempts: 0,
                     created_at: recorded_at,
@@ -110,11 +147,61 @@ impl Kept {
         }
         Recorded::Committed
     }
+
+    fn redeliver(
+        &mut self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Redelivered {
+        let mut done = Redelivered::default();
+        if let Redelivery::Events(events) = redelivery {
+            let unknown = events.iter().filter(|event| !self.events.contains_key(event));
+            done.unknown = unknown.copied().collect::<BTreeSet<_>>().into_iter().collect();
+        }
+        for (notifier, outbox) in &mut self.outboxes {
+            let wanted = outbox.settled.iter().filter(|(_, settled)| match redelivery {
+                Redelivery::Events(events) => events.contains(&settled.made.message.event.id),
+                Redelivery::Dead { notifier: only } => {
+                    settled.is_dead && only.as_ref().is_none_or(|only| only == notifier)
+                }
+            });
+            let wanted: Vec<DeliveryId> = wanted.map(|(id, _)| *id).collect();
+            if notifiers.contains(notifier) {
+                done.redelivered += wanted.len() as u64;
+                wanted.into_iter().for_each(|id| outbox.push_again(id, now));
+            } else {
+                done.without_notifier += wanted.len() as u64;
+            }
+        }
+        done
+    }
+
+    fn prune(&mut self, retention: &Retention) -> usize {
+        let size = |kept: &Self| {
+            let settled: usize = kept.outboxes.values().map(|outbox| outbox.settled.len()).sum();
+            kept.jobs.len() + kept.events.len() + settled
+        };
+        let (size_before, before) = (size(self), to_the_microsecond(retention.before));
+        let mut needed = HashSet::new();
+        for outbox in self.outboxes.values_mut() {
+            outbox.settled.retain(|_, settled| settled.is_dead || settled.at >= before);
+            let settled = outbox.settled.values().map(|settled| &settled.made);
+            needed.extend(settled.chain(outbox.pending.values()).map(|made| made.message.event.id));
+        }
+        self.events.retain(|id, told| needed.contains(id) || told.recorded_at >= before);
+        let told: HashSet<&JobKey> = self.events.values().map(|told| &told.job).collect();
+        self.jobs.retain(|key, job| {
+            let is_over = job.status.is_terminal() && job.updated_at < before;
+            !is_over || told.contains(key) || retention.watched.contains(key)
+        });
+        size_before - size(self)
+    }
 }
 
-/// A delivery that is not made yet.
+/// A delivery.
 #[derive(Debug)]
-struct Pending {
+struct Made {
     job: JobKey,
     attempts: u32,
     created_at: Timestamp,
@@ -122,25 +209,49 @@ struct Pending {
     message: Arc<Message>,
 }
 
+/// Whether a pending delivery stands in its job's line, or beside it.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    InLine,
+    Again,
+}
+
+/// A delivery that was made or given up.
+#[derive(Debug)]
+struct Settled {
+    made: Made,
+    is_dead: bool,
+    at: Timestamp,
+}
+
 /// The deliveries of one notifier.
 #[derive(Debug, Default)]
 struct Outbox {
-    pending: BTreeMap<DeliveryId, Pending>,
+    pending: BTreeMap<DeliveryId, Made>,
+    settled: BTreeMap<DeliveryId, Settled>,
     /// The pending deliveries of each job, oldest first. No line is empty.
     lines: HashMap<JobKey, BTreeSet<DeliveryId>>,
-    /// The first of each line, by due time.
+    /// The first of each line, and all that stand beside theirs, by due time.
     firsts: BTreeSet<(Timestamp, DeliveryId)>,
-    dead: u64,
 }
 
 impl Outbox {
-    fn push(&mut self, id: DeliveryId, delivery: Pending) {
-        let line = self.lines.entry(delivery.job.clone()).or_default();
-        if line.is_empty() {
+    fn push(&mut self, id: DeliveryId, kind: Kind, delivery: Made) {
+        if kind == Kind::Again {
             self.firsts.insert((delivery.due_at, id));
+        } else {
+            let line = self.lines.entry(delivery.job.clone()).or_default();
+            if line.is_empty() {
+                self.firsts.insert((delivery.due_at, id));
+            }
+            line.insert(id);
         }
-        line.insert(id);
         self.pending.insert(id, delivery);
+    }
+
+    fn push_again(&mut self, id: DeliveryId, now: Timestamp) {
+        let Some(Settled { made, .. }) = self.settled.remove(&id) else { return };
+        self.push(id, Kind::Again, Made { attempts: 0, created_at: now, due_at: now, ..made });
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> Vec<Delivery> {
@@ -163,13 +274,16 @@ impl Outbox {
     }
 
     fn settle(&mut self, id: DeliveryId, settlement: &Settlement) {
-        match settlement {
-            Settlement::Delivered { .. } => self.remove(id),
-            Settlement::Retry { due_at, .. } => self.postpone(id, to_the_microsecond(*due_at)),
-            Settlement::Dead { .. } => {
-                self.remove(id);
-                self.dead += 1;
+        let (is_dead, at) = match settlement {
+            Settlement::Retry { due_at, .. } => {
+                return self.postpone(id, to_the_microsecond(*due_at));
             }
+            Settlement::Delivered { at } => (false, at),
+            Settlement::Dead { at, .. } => (true, at),
+        };
+        if let Some(made) = self.remove(id) {
+            let at = to_the_microsecond(*at);
+            self.settled.insert(id, Settled { made, is_dead, at });
         }
     }
 
@@ -182,29 +296,33 @@ impl Outbox {
         delivery.due_at = due_at;
     }
 
-    fn remove(&mut self, id: DeliveryId) {
-        let Some(delivery) = self.pending.remove(&id) else { return };
+    fn remove(&mut self, id: DeliveryId) -> Option<Made> {
+        let delivery = self.pending.remove(&id)?;
         let was_first = self.firsts.remove(&(delivery.due_at, id));
-        let Some(line) = self.lines.get_mut(&delivery.job) else { return };
-        line.remove(&id);
-        match line.first() {
-            None => {
-                self.lines.remove(&delivery.job);
-            }
-            Some(next) if was_first => {
-                if let Some(moved_up) = self.pending.get(next) {
-                    self.firsts.insert((moved_up.due_at, *next));
+        // One that stood beside the line leaves the line as it is.
+        let line = self.lines.get_mut(&delivery.job).filter(|line| line.contains(&id));
+        if let Some(line) = line {
+            line.remove(&id);
+            match line.first() {
+                None => {
+                    self.lines.remove(&delivery.job);
                 }
+                Some(next) if was_first => {
+                    if let Some(moved_up) = self.pending.get(next) {
+                        self.firsts.insert((moved_up.due_at, *next));
+                    }
+                }
+                Some(_) => {}
             }
-            Some(_) => {}
         }
+        Some(delivery)
     }
 
     fn backlog(&self, notifier: &Arc<str>) -> Backlog {
         Backlog {
             notifier: Arc::clone(notifier),
             pending: self.pending.len() as u64,
-            dead: self.dead,
+            dead: self.settled.values().filter(|settled| settled.is_dead).count() as u64,
             oldest_pending: self.pending.values().map(|delivery| delivery.created_at).min(),
         }
     }

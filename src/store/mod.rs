@@ -2,7 +2,9 @@
 
 #[cfg(test)]
 mod conformance;
+mod listing;
 mod memory;
+mod retention;
 mod sqlite;
 
 use std::sync::Arc;
@@ -10,10 +12,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use listing::{DeliveryState, EventFilter, JobFilter, ListedDelivery, ListedEvent, ListedJob};
 pub use memory::MemoryStore;
-pub use sqlite::{Config as SqliteConfig, SqliteStore};
+pub use retention::{Position, Pruned, Retention};
+pub use sqlite::{Config as SqliteConfig, SqliteStore, SqliteView};
 
-use crate::domain::{JobKey, JobStatus, Message};
+use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
 
 /// Keeps what must not be lost.
 ///
@@ -23,7 +27,8 @@ use crate::domain::{JobKey, JobStatus, Message};
 /// midway. Instants are kept to the microsecond, cut off.
 ///
 /// The pending deliveries of one (job, notifier) stand in line, in the order of their recording. Only the first
-/// in line is ever due; the next moves up when it is delivered or given up.
+/// in line is ever due; the next moves up when it is delivered or given up. Those that are made again on request
+/// stand beside the line: they wait for nothing but their own due time, and nothing waits for them.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The last recorded status of `job`; `None` where nothing is recorded.
@@ -56,6 +61,24 @@ pub trait Store: Send + Sync {
     /// Writes down how an attempt at a delivery ended. Changes nothing if the delivery is not pending any more.
     async fn settle(&self, delivery: DeliveryId, settlement: &Settlement)
     -> Result<(), StoreError>;
+
+    /// Makes deliveries pending again, due at `now`, as if they were new: without attempts, and made at `now`. Leaves
+    /// alone those to a notifier that is not among `notifiers`, and those that are pending.
+    async fn redeliver(
+        &self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError>;
+
+    /// Forgets what `retention` allows, one batch of a pass: looks at `limit` rows or a few more. A pass starts at
+    /// [`Position::default`] and is over when there is no next position.
+    async fn prune(
+        &self,
+        retention: &Retention,
+        from: Position,
+        limit: usize,
+    ) -> Result<Pruned, StoreError>;
 
     /// How many deliveries wait or are dead, for each notifier that has any, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
@@ -105,7 +128,7 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Failed attempts so far.
     pub attempts: u32,
-    /// When the transition was recorded.
+    /// When the transition was recorded, or the delivery last asked for again.
     pub created_at: Timestamp,
     /// What is to be delivered.
     pub message: Message,
@@ -144,7 +167,7 @@ pub struct Backlog {
     pub pending: u64,
     /// Deliveries given up.
     pub dead: u64,
-    /// When the oldest pending one was recorded.
+    /// When the oldest pending one was recorded, or last asked for again.
     pub oldest_pending: Option<Timestamp>,
 }
 

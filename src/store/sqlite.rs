@@ -2,12 +2,16 @@
 
 mod file;
 mod lock;
+mod prune;
+mod redeliver;
 mod refusal;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,8 +23,12 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use self::lock::Lock;
 use self::refusal::{not_migrated, refused};
-use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store, StoreError};
-use crate::domain::{JobKey, JobStatus};
+pub use self::view::SqliteView;
+use super::{
+    Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
+    Store, StoreError,
+};
+use crate::domain::{JobKey, JobStatus, Redelivered, Redelivery};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -131,6 +139,30 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut connection = self.connection().await?;
         statements::settle(&mut connection, delivery, settlement)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn redeliver(
+        &self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        let mut connection = self.connection().await?;
+        redeliver::redeliver(&mut connection, redelivery, notifiers, now)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn prune(
+        &self,
+        retention: &Retention,
+        from: Position,
+        limit: usize,
+    ) -> Result<Pruned, StoreError> {
+        let mut connection = self.connection().await?;
+        prune::prune(&mut connection, retention, from, limit)
             .await
             .map_err(|error| self.refused(error))
     }

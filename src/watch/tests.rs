@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::TokioClock;
-use crate::domain::{Event, JobDetails, JobKind, ObservedStatus, Route, Routing};
+use crate::domain::{
+    Event, JobDetails, JobKind, ObservedStatus, Redelivered, Redelivery, Route, Routing,
+};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{JobSource, PageToken, WorkflowPage};
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Recorded, Settlement, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
+    Settlement, Store, StoreError,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -158,6 +161,22 @@ impl Store for Refusing {
     }
     async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
         self.store.settle(id, settlement).await
+    }
+    async fn redeliver(
+        &self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        self.store.redeliver(redelivery, notifiers, now).await
+    }
+    async fn prune(
+        &self,
+        retention: &Retention,
+        from: Position,
+        limit: usize,
+    ) -> Result<Pruned, StoreError> {
+        self.store.prune(retention, from, limit).await
     }
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         self.store.backlog().await

@@ -1,13 +1,18 @@
 //! A store so simple that it cannot be wrong, and the check that another one answers as it does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use uuid::Uuid;
 
-use super::{Fresh, HOOK, TOPIC, at, change, dead, delivered, job, retry, told_to};
-use crate::domain::{JobKey, JobStatus, Message};
+use super::{
+    Fresh, HOOK, TOPIC, at, change, dead, delivered, forget_in_batches, job, retry, told_to,
+};
+use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
 use crate::store::{Backlog, Change, DeliveryId, Recorded, Settlement, Store};
 
 const NOTIFIERS: [&str; 2] = [HOOK, TOPIC];
@@ -41,7 +46,21 @@ enum Step {
         second: i64,
     },
     /// The delivery is any one that was ever made, counted from the newest.
-    Settle { newest: usize, settlement: Settlement },
+    Settle {
+        newest: usize,
+        settlement: Settlement,
+    },
+    /// The event is that of any delivery that was ever made, counted from the newest; without one, all that is dead.
+    Redeliver {
+        newest: Option<usize>,
+        notifier: Option<&'static str>,
+        second: i64,
+    },
+    Forget {
+        second: i64,
+        watched: Vec<usize>,
+        limit: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -67,7 +86,15 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let settle = (0..12_usize, settlement)
         .prop_map(|(newest, settlement)| Step::Settle { newest, settlement });
-    prop_oneof![3 => record, 2 => settle]
+    let redeliver = (
+        prop::option::of(0..12_usize),
+        prop::option::of(prop::sample::select(&NOTIFIERS[..])),
+        0..100_i64,
+    )
+        .prop_map(|(newest, notifier, second)| Step::Redeliver { newest, notifier, second });
+    let forget = (0..100_i64, prop::sample::subsequence(vec![0, 1, 2], 0..=3), 1..4_usize)
+        .prop_map(|(second, watched, limit)| Step::Forget { second, watched, limit });
+    prop_oneof![6 => record, 4 => settle, 2 => redeliver, 1 => forget]
 }
 
 async fn tell(store: &dyn Store, story: &[Step]) -> Result<(), TestCaseError> {
@@ -91,6 +118,30 @@ async fn tell(store: &dyn Store, story: &[Step]) -> Result<(), TestCaseError> {
                     store.settle(*id, settlement).await.unwrap();
                     model.settle(index, settlement);
                 }
+            }
+            Step::Redeliver { newest, notifier, second } => {
+                let chosen =
+                    newest.and_then(|newest| model.deliveries.len().checked_sub(newest + 1));
+                let redelivery = match chosen {
+                    Some(index) => {
+                        Redelivery::Events(vec![model.deliveries[index].message.event.id])
+                    }
+                    None => Redelivery::Dead { notifier: notifier.map(Into::into) },
+                };
+                // In every other case one of the two is not configured any more.
+                let configured: Vec<Arc<str>> = NOTIFIERS[..1 + usize::from(second % 2 == 0)]
+                    .iter()
+                    .map(|&n| n.into())
+                    .collect();
+                let expected = model.redeliver(&redelivery, &configured, at(*second));
+                let done = store.redeliver(&redelivery, &configured, at(*second)).await.unwrap();
+                prop_assert_eq!(done, expected);
+            }
+            Step::Forget { second, watched, limit } => {
+                let watched: Vec<_> = watched.iter().map(|&job| jobs[job].clone()).collect();
+                let expected = model.forget(at(*second), &watched);
+                let removed = forget_in_batches(store, *second, &watched, *limit).await;
+                prop_assert_eq!(removed, expected);
             }
         }
         for job in &jobs {
@@ -128,7 +179,9 @@ async fn compare_due(
 /// Lists, and a look through all of them for each answer.
 #[derive(Debug, Default)]
 struct Model {
-    changes: Vec<Change>,
+    jobs: BTreeMap<JobKey, (JobStatus, Timestamp)>,
+    events: BTreeMap<Uuid, (JobKey, Timestamp)>,
+    /// All that were ever made.
     deliveries: Vec<Made>,
 }
 
@@ -140,19 +193,21 @@ struct Made {
     created_at: Timestamp,
     due_at: Timestamp,
     attempts: u32,
+    is_again: bool,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Pending,
-    Delivered,
+    Delivered { at: Timestamp },
     Dead,
+    Forgotten,
 }
 
 impl Model {
     fn status(&self, job: &JobKey) -> Option<JobStatus> {
-        self.changes.iter().rev().find(|change| change.job == *job).map(|change| change.to)
+        self.jobs.get(job).map(|(status, _)| *status)
     }
 
     fn record(&mut self, change: &Change) -> Recorded {
@@ -160,8 +215,10 @@ impl Model {
         if status != change.from {
             return Recorded::Superseded(status);
         }
-        let id = change.message.event.id;
-        if self.changes.iter().all(|earlier| earlier.message.event.id != id) {
+        self.jobs.insert(change.job.clone(), (change.to, change.recorded_at));
+        let told = (change.job.clone(), change.recorded_at);
+        if let Entry::Vacant(event) = self.events.entry(change.message.event.id) {
+            event.insert(told);
             self.deliveries.extend(
                 NOTIFIERS.into_iter().filter(|n| change.notifiers.contains(&(*n).into())).map(
                     |notifier| Made {
@@ -171,12 +228,12 @@ impl Model {
                         created_at: change.recorded_at,
                         due_at: change.recorded_at,
                         attempts: 0,
+                        is_again: false,
                         state: State::Pending,
                     },
                 ),
             );
         }
-        self.changes.push(change.clone());
         Recorded::Committed
     }
 
@@ -186,13 +243,71 @@ impl Model {
             return;
         }
         match settlement {
-            Settlement::Delivered { .. } => made.state = State::Delivered,
+            Settlement::Delivered { at } => made.state = State::Delivered { at: *at },
             Settlement::Retry { due_at, .. } => {
                 made.due_at = *due_at;
                 made.attempts += 1;
             }
             Settlement::Dead { .. } => made.state = State::Dead,
         }
+    }
+
+    fn redeliver(
+        &mut self,
+        redelivery: &Redelivery,
+        configured: &[Arc<str>],
+        now: Timestamp,
+    ) -> Redelivered {
+        let mut done = Redelivered::default();
+        if let Redelivery::Events(events) = redelivery {
+            done.unknown = events.clone();
+            done.unknown.retain(|id| !self.events.contains_key(id));
+        }
+        for made in &mut self.deliveries {
+            let is_wanted = match (redelivery, made.state) {
+                (_, State::Pending | State::Forgotten) => false,
+                (Redelivery::Events(events), _) => events.contains(&made.message.event.id),
+                (Redelivery::Dead { .. }, State::Delivered { .. }) => false,
+                (Redelivery::Dead { notifier }, State::Dead) => {
+                    notifier.as_ref().is_none_or(|notifier| **notifier == *made.notifier)
+                }
+            };
+            if !is_wanted {
+                continue;
+            }
+            if !configured.contains(&made.notifier.into()) {
+                done.without_notifier += 1;
+                continue;
+            }
+            made.state = State::Pending;
+            made.is_again = true;
+            made.attempts = 0;
+            (made.created_at, made.due_at) = (now, now);
+            done.redelivered += 1;
+        }
+        done
+    }
+
+    fn forget(&mut self, before: Timestamp, watched: &[JobKey]) -> usize {
+        let mut removed = 0;
+        for made in &mut self.deliveries {
+            if matches!(made.state, State::Delivered { at } if at < before) {
+                made.state = State::Forgotten;
+                removed += 1;
+            }
+        }
+        let kept = self.deliveries.iter().filter(|made| made.state != State::Forgotten);
+        let needed: HashSet<Uuid> = kept.map(|made| made.message.event.id).collect();
+        let had = self.events.len() + self.jobs.len();
+        self.events.retain(|id, (_, recorded_at)| needed.contains(id) || *recorded_at >= before);
+        let events = &self.events;
+        self.jobs.retain(|job, (status, updated_at)| {
+            !status.is_terminal()
+                || *updated_at >= before
+                || watched.contains(job)
+                || events.values().any(|(of, _)| of == job)
+        });
+        removed + had - self.events.len() - self.jobs.len()
     }
 
     fn firsts_in_line(&self, notifier: &str) -> Vec<usize> {
@@ -202,7 +317,8 @@ impl Model {
             .iter()
             .enumerate()
             .filter(|(_, made)| made.notifier == notifier && made.state == State::Pending);
-        pending.filter(|(_, made)| lines.insert(&made.job)).map(|(index, _)| index).collect()
+        let firsts = pending.filter(|(_, made)| made.is_again || lines.insert(&made.job));
+        firsts.map(|(index, _)| index).collect()
     }
 
     fn due(&self, notifier: &str, now: Timestamp) -> Vec<usize> {

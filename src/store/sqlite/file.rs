@@ -81,7 +81,7 @@ pub(super) async fn examine(path: &Path, options: &SqliteConnectOptions) -> Resu
 }
 
 /// Whether the database holds something, but no record of our migrations.
-async fn is_foreign(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_foreign(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
     )

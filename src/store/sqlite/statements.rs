@@ -11,7 +11,7 @@ use crate::store::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, 
 
 /// Takes the right to write at once: a transaction that reads first and finds another writer in its way when it
 /// comes to writing fails instead of waiting.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 pub(super) const STATUS: &str = "SELECT status FROM jobs
     WHERE account = ? AND kind = ? AND workflow_name = ? AND job_id = ?";
@@ -40,7 +40,7 @@ const ADD_EVENT: &str = "INSERT INTO events (id, job, type, body, recorded_at)
 pub(super) const ADD_DELIVERY: &str = "INSERT INTO deliveries
         (event_id, job, notifier, state, first_in_line, attempts, due_at, created_at)
     VALUES (?1, ?2, ?3, 'pending', NOT EXISTS (
-        SELECT 1 FROM deliveries WHERE job = ?2 AND notifier = ?3 AND state = 'pending'
+        SELECT 1 FROM deliveries WHERE job = ?2 AND notifier = ?3 AND state = 'pending' AND out_of_line = 0
     ), 0, ?4, ?4)
     ON CONFLICT (event_id, notifier) DO NOTHING";
 
@@ -57,7 +57,8 @@ const DEAD: &str = "UPDATE deliveries
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
 
 pub(super) const MOVE_UP: &str = "UPDATE deliveries SET first_in_line = 1 WHERE id = (
-        SELECT min(id) FROM deliveries WHERE job = ? AND notifier = ? AND state = 'pending'
+        SELECT min(id) FROM deliveries
+        WHERE job = ? AND notifier = ? AND state = 'pending' AND out_of_line = 0
     )";
 
 /// As much as a change writes, so that it fails where a change would for want of room. Random, because SQLite
@@ -233,16 +234,19 @@ pub(super) async fn probe(connection: &mut SqliteConnection) -> Result<(), sqlx:
     sqlx::query(PROBE).execute(connection).await.map(drop)
 }
 
-fn count(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
+pub(super) fn count(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
     let count: i64 = row.try_get(column)?;
     count.try_into().map_err(|error: TryFromIntError| unreadable(column, error))
 }
 
-fn instant(microseconds: i64, column: &str) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn instant(microseconds: i64, column: &str) -> Result<Timestamp, sqlx::Error> {
     Timestamp::from_microsecond(microseconds).map_err(|error| unreadable(column, error))
 }
 
 /// What a column holds is nothing that this program writes.
-fn unreadable(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+pub(super) fn unreadable(
+    column: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
 }

@@ -1,6 +1,7 @@
 //! What only a store in a file does, beside the conformance suite.
 
 mod opening;
+mod upkeep;
 mod working;
 
 use std::path::Path;

@@ -35,6 +35,7 @@ fn an_empty_file_gives_the_defaults() {
                 path: "matchwatch.db".into(),
                 lock_timeout: secs(30),
             }),
+            retain: secs(90 * 86_400),
             watch: watch::Config {
                 interval: secs(15),
                 backoff: Policy { initial: secs(1), max: secs(120) },
@@ -102,6 +103,7 @@ fn every_key_is_taken_up() {
                 path: "state/jobs.db".into(),
                 lock_timeout: Duration::ZERO,
             }),
+            retain: secs(30 * 86_400),
             watch: watch::Config {
                 interval: secs(60),
                 backoff: Policy { initial: Duration::from_millis(500), max: secs(60) },
