@@ -142,6 +142,8 @@ pub struct Job {
     pub job_type: Option<JobType>,
     /// Only the control path moves it.
     pub held: bool,
+    /// The API knows nothing of it.
+    pub(super) hidden: bool,
     pub(super) fate: Fate,
 }
 

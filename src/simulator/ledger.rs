@@ -67,9 +67,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Notes that an answer with this status of a job is made now.
     pub(super) fn served(&mut self, job: usize, status: Status, now: Instant) {
-        if status.is_terminal() {
-            self.first_served.entry((job, status)).or_insert(now);
-        }
+        self.first_served.entry((job, status)).or_insert(now);
     }
 
     pub(super) fn first_served(&self, job: usize, status: Status) -> Option<Instant> {

@@ -181,6 +181,21 @@ impl Simulator {
         self.present().world.hold(job_id, change.into())
     }
 
+    /// Lets the API know nothing of a job, or know it again.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such job.
+    pub fn set_hidden(&self, job_id: &str, hidden: bool) -> Result<(), WorldError> {
+        self.present().world.hide(job_id, hidden)
+    }
+
+    /// When the first genuine answer was made that told this status of a job.
+    pub fn first_served(&self, job_id: &str, status: Status) -> Option<Instant> {
+        let state = self.state();
+        state.ledger.first_served(state.world.index(job_id)?, status)
+    }
+
     /// A job as it is now.
     pub fn job(&self, job_id: &str) -> Option<Job> {
         self.present().world.any_job(job_id).cloned()

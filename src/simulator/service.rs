@@ -126,7 +126,8 @@ fn list_jobs(
     let page = Page::read(query, &list)?;
     let end = page.from.unwrap_or(usize::MAX).min(found.jobs.len());
     let start = end.saturating_sub(page.max_results);
-    let jobs: Vec<usize> = found.jobs[start..end].iter().rev().copied().collect();
+    let newest_first = found.jobs[start..end].iter().rev().copied();
+    let jobs: Vec<usize> = newest_first.filter(|index| !world.jobs()[*index].hidden).collect();
     let summaries =
         jobs.iter().map(|index| wire::job_summary(&world.jobs()[*index], means)).collect();
     let next = (start > 0).then(|| wire::token(&list, start));

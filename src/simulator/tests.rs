@@ -218,6 +218,20 @@ async fn shutdown_ends_the_server_while_a_client_keeps_its_connection_open() {
 }
 
 #[tokio::test]
+async fn a_hidden_job_is_not_found_nor_listed_until_it_is_shown_again() {
+    let served = serve(SCENARIO).await;
+    let (id, path) = served.job();
+    served.simulator.set_hidden(&id, true).unwrap();
+    assert_eq!(served.send(Method::GET, &path, None).await.status(), 404);
+    assert_eq!(served.get("/matchingworkflows/customers/jobs").await["jobs"], json!([]));
+    let status = served.simulator.job(&id).unwrap().status;
+    assert_eq!(served.simulator.first_served(&id, status), None);
+    served.simulator.set_hidden(&id, false).unwrap();
+    assert_eq!(served.get(&path).await["jobId"], id);
+    assert!(served.simulator.first_served(&id, status).is_some());
+}
+
+#[tokio::test]
 async fn a_status_set_by_control_is_served_with_what_belongs_to_it() {
     let served = serve(SCENARIO).await;
     let (id, path) = served.job();

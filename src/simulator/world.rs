@@ -165,7 +165,7 @@ impl World {
 
     /// Sets a job's status. From then on only this moves it, and it takes no turn from others.
     pub(super) fn hold(&mut self, id: &str, change: StatusChange) -> Result<(), WorldError> {
-        let index = *self.by_id.get(id).ok_or_else(|| WorldError::NoJob(id.to_owned()))?;
+        let index = self.index(id).ok_or_else(|| WorldError::NoJob(id.to_owned()))?;
         let workflow = &self.workflows[self.jobs[index].workflow];
         check_metrics(workflow.spec.kind, change.metrics.as_ref())
             .map_err(|advice| WorldError::Impossible(format!("metrics: {advice}")))?;
@@ -178,16 +178,28 @@ impl World {
         Ok(())
     }
 
-    /// The job with this id, if the workflow has it.
+    /// Lets the API know nothing of a job, or know it again. It goes on unseen.
+    pub(super) fn hide(&mut self, id: &str, hidden: bool) -> Result<(), WorldError> {
+        let index = self.index(id).ok_or_else(|| WorldError::NoJob(id.to_owned()))?;
+        self.jobs[index].hidden = hidden;
+        Ok(())
+    }
+
+    /// The job with this id, if the workflow has it and it is not hidden.
     pub(super) fn job(&self, workflow: usize, id: &str) -> Option<(usize, &Job)> {
-        let index = *self.by_id.get(id)?;
+        let index = self.index(id)?;
         let job = &self.jobs[index];
-        (job.workflow == workflow).then_some((index, job))
+        (job.workflow == workflow && !job.hidden).then_some((index, job))
     }
 
     /// The job with this id, whatever its workflow.
     pub(super) fn any_job(&self, id: &str) -> Option<&Job> {
-        self.by_id.get(id).map(|index| &self.jobs[*index])
+        self.index(id).map(|index| &self.jobs[index])
+    }
+
+    /// The index of the job with this id.
+    pub(super) fn index(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
     }
 
     /// Every job, in the order in which they were added.
@@ -294,6 +306,7 @@ impl World {
             }),
             job_type: (of.kind == Kind::IdMapping).then(|| spec.job_type.unwrap_or_default()),
             held: spec.status.is_some(),
+            hidden: false,
             fate: Fate {
                 runs_for,
                 ending: spec.ending.unwrap_or(if fails {
