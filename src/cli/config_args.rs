@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use crate::config::{self, Followed, Loaded, Problems};
+use crate::app;
+use crate::config::{self, Followed, Loaded, Outbox, Problems};
+use crate::store::SqliteView;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArgs {
@@ -27,6 +29,16 @@ impl ConfigArgs {
     /// Reads only where the daemon listens.
     pub(super) fn load_listen(&self) -> Result<Option<SocketAddr>, Failure> {
         config::load_listen(&self.path, environment()?).map_err(tell_problems)
+    }
+
+    /// Reads only where events wait, who works on them and for whom: no secret is needed for that.
+    pub(super) fn load_outbox(&self) -> Result<Outbox, Failure> {
+        config::load_outbox(&self.path, environment()?).map_err(tell_problems)
+    }
+
+    /// Opens the database to read it, beside the daemon if one runs.
+    pub(super) async fn look_inside(&self) -> Result<SqliteView, Failure> {
+        app::look_inside(&self.load_outbox()?.store).await.map_err(Failure::usage)
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Exit {
     TimedOut = 3,
     /// Credentials are missing, or do not allow what was asked.
     AccessDenied = 4,
-    /// The service knows no such job.
+    /// The service knows no such job; `jobs` and `events`: the database knows none.
     NotFound = 5,
     /// The deadline passed and no answer ever came.
     Unreachable = 6,

@@ -2,9 +2,13 @@
 
 mod check;
 mod config_args;
+mod daemon_address;
 mod demo;
+mod events;
 mod exit;
 mod health;
+mod jobs;
+mod listing;
 mod logging;
 mod serve;
 mod signals;
@@ -34,6 +38,10 @@ enum Command {
     Serve(serve::Args),
     /// Say all that is wrong with a configuration
     Check(check::Args),
+    /// List and show jobs, as far as a daemon's database knows them
+    Jobs(jobs::Args),
+    /// List, show and redeliver events
+    Events(events::Args),
     /// Run a local Entity Resolution API
     Simulate(simulate::Args),
     /// Watch simulated jobs from start to end: the whole program in under a minute
@@ -54,6 +62,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Wait(args) => wait::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Jobs(args) => jobs::run(args).await,
+            Command::Events(args) => events::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Health(args) => health::run(args).await,

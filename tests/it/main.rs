@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod events;
 mod network;
+mod outbox;
 mod serve;
 mod source;
 mod support;
