@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -13,6 +14,10 @@ pub use prometheus::{Error, IntGauge};
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
+    /// 1 if the configuration was read well the last time, 0 if it was refused.
+    pub config_last_reload_successful: IntGaugeVec,
+    /// When it was read well last, in seconds since 1970-01-01 UTC.
+    pub config_last_reload_success_timestamp_seconds: IntGaugeVec,
     /// Requests to the service. `account`, `operation`, `outcome` (`ok` or the reason of the error).
     pub requests: IntCounterVec,
     /// Seconds from sending a request to its whole answer. `account`, `operation`.
@@ -53,6 +58,18 @@ impl Metrics {
         let latency = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         let delay = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0];
         Ok(Self {
+            config_last_reload_successful: int_gauge(
+                &registry,
+                "config_last_reload_successful",
+                "Whether the configuration was read well the last time",
+                &[],
+            )?,
+            config_last_reload_success_timestamp_seconds: int_gauge(
+                &registry,
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration was read well last",
+                &[],
+            )?,
             requests: counter(
                 &registry,
                 "requests_total",
@@ -136,6 +153,21 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+
+    /// Shows that the configuration was read well.
+    pub fn config_accepted(&self, at: Timestamp) {
+        let unlabelled: &[&str] = &[];
+        self.config_last_reload_successful.with_label_values(unlabelled).set(1);
+        self.config_last_reload_success_timestamp_seconds
+            .with_label_values(unlabelled)
+            .set(at.as_second());
+    }
+
+    /// Shows that the configuration was refused, and that the one before runs on.
+    pub fn config_refused(&self) {
+        let unlabelled: &[&str] = &[];
+        self.config_last_reload_successful.with_label_values(unlabelled).set(0);
     }
 
     /// Shows that no request had a good answer yet: to an alert that compares with 0, nothing is not 0.

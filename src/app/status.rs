@@ -21,42 +21,40 @@ const STUCK_AFTER: Duration = heartbeat::PERIOD.saturating_mul(12);
 pub(super) struct DaemonStatus {
     store: Arc<dyn Store>,
     metrics: Metrics,
-    notifiers: Vec<Arc<str>>,
+    notifiers: Mutex<Vec<Arc<str>>>,
     heartbeats: Mutex<Vec<Heartbeat>>,
     accounts: Mutex<Vec<Arc<AccountStatus>>>,
 }
 
 impl DaemonStatus {
-    pub(super) fn new(
-        store: Arc<dyn Store>,
-        metrics: Metrics,
-        notifiers: impl IntoIterator<Item = Arc<str>>,
-    ) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
         Self {
             store,
             metrics,
-            notifiers: notifiers.into_iter().collect(),
+            notifiers: Mutex::default(),
             heartbeats: Mutex::default(),
             accounts: Mutex::default(),
         }
     }
 
-    /// A heartbeat that health depends on from now on.
-    pub(super) fn heartbeat(&self) -> Heartbeat {
-        let heartbeat = Heartbeat::new();
-        lock(&self.heartbeats).push(heartbeat.clone());
-        heartbeat
+    /// From now on readiness depends on these accounts, and these notifiers are the configured ones.
+    pub(super) fn watch_over(&self, accounts: Vec<Arc<AccountStatus>>, notifiers: Vec<Arc<str>>) {
+        *lock(&self.accounts) = accounts;
+        *lock(&self.notifiers) = notifiers;
     }
 
-    /// An account that readiness depends on from now on, with the workflows of its jobs that have not ended.
-    pub(super) fn account(
-        &self,
-        name: &Arc<str>,
-        workflows: impl IntoIterator<Item = Arc<str>>,
-    ) -> Arc<AccountStatus> {
-        let account = Arc::new(AccountStatus::new(name, workflows));
-        lock(&self.accounts).push(Arc::clone(&account));
-        account
+    /// The notifiers that are configured.
+    pub(super) fn notifiers(&self) -> Vec<Arc<str>> {
+        lock(&self.notifiers).clone()
+    }
+
+    /// A heartbeat that health depends on until it is done.
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        let heartbeat = Heartbeat::new();
+        let mut heartbeats = lock(&self.heartbeats);
+        heartbeats.retain(|heartbeat| !heartbeat.is_done());
+        heartbeats.push(heartbeat.clone());
+        heartbeat
     }
 
     /// Shows how many deliveries wait and how many are dead. A notifier that has none shows 0: one without a value
@@ -65,7 +63,7 @@ impl DaemonStatus {
         let Metrics { deliveries_pending, deliveries_dead, .. } = &self.metrics;
         for gauge in [deliveries_pending, deliveries_dead] {
             gauge.reset();
-            for notifier in &self.notifiers {
+            for notifier in lock(&self.notifiers).iter() {
                 gauge.with_label_values(&[&**notifier]).set(0);
             }
         }
@@ -150,7 +148,8 @@ impl Answers {
 }
 
 impl AccountStatus {
-    fn new(name: &Arc<str>, workflows: impl IntoIterator<Item = Arc<str>>) -> Self {
+    /// One that has not been tried, with the workflows of its jobs that have not ended.
+    pub(super) fn new(name: &Arc<str>, workflows: impl IntoIterator<Item = Arc<str>>) -> Self {
         let denied = workflows.into_iter().map(|workflow| (workflow, false)).collect();
         let answers = Mutex::new(Answers { unanswered_in_a_row: 0, denied });
         Self { name: Arc::clone(name), answers }

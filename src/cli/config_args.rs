@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Failure;
-use crate::app;
+use crate::app::{self, ReadSettings};
 use crate::config::{self, Followed, Loaded, Outbox, Problems};
 use crate::store::SqliteView;
 
@@ -24,6 +25,12 @@ impl ConfigArgs {
     /// Reads the file and the environment. What is wrong is told on stderr, one line each, before this returns.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         config::load(&self.path, environment()?).map_err(tell_problems)
+    }
+
+    /// Reads the same again, whenever it is asked to. The environment is that of the start.
+    pub(super) fn reader(&self) -> Result<ReadSettings, Failure> {
+        let (path, environment) = (self.path.clone(), environment()?);
+        Ok(Arc::new(move || config::load(&path, environment.clone())))
     }
 
     /// Reads only where the daemon listens.

@@ -1,6 +1,7 @@
 //! `matchwatch demo`: simulator, daemon and stdout notifier in one process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::signals::Signals;
 use super::{Exit, Failure, logging, tell};
 use crate::app::Daemon;
-use crate::config::{self, Settings};
+use crate::config::{self, Loaded};
 use crate::deliver::Stop;
 use crate::duration;
 use crate::simulator::{Ended, Kind, Operation, Scenario, Simulator, Status};
@@ -49,9 +50,11 @@ impl Demo {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen")?;
         let address = listener.local_addr()?;
         tell(format_args!("Entity Resolution is simulated at http://{address}."));
-        let settings = settings(address, &start_jobs(&simulator)?)?;
+        let Loaded { settings, warnings } = settings(address, &start_jobs(&simulator)?)?;
         logging::start(&settings.log)?;
-        let daemon = Daemon::build(&settings).await?;
+        // Nothing of it changes.
+        let again = Loaded { settings: settings.clone(), warnings };
+        let daemon = Daemon::build(&settings, Arc::new(move || Ok(again.clone()))).await?;
         Ok(Self { started: Instant::now(), simulator, listener, daemon })
     }
 
@@ -94,7 +97,7 @@ fn start_jobs(simulator: &Simulator) -> anyhow::Result<Vec<Vec<String>>> {
 }
 
 /// The configuration, completed as an operator would: from the environment.
-fn settings(simulator: SocketAddr, job_ids: &[Vec<String>]) -> anyhow::Result<Settings> {
+fn settings(simulator: SocketAddr, job_ids: &[Vec<String>]) -> anyhow::Result<Loaded> {
     let watches = job_ids
         .iter()
         .enumerate()
@@ -103,7 +106,6 @@ fn settings(simulator: SocketAddr, job_ids: &[Vec<String>]) -> anyhow::Result<Se
         ("MATCHWATCH__ACCOUNT__0__ENDPOINT_URL".to_owned(), format!("http://{simulator}"));
     let environment = watches.chain([endpoint]);
     config::parse("config/demo.toml", CONFIGURATION, environment)
-        .map(|loaded| loaded.settings)
         .map_err(|problems| anyhow::anyhow!("{problems}"))
 }
 

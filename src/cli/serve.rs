@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::config_args::ConfigArgs;
-use super::signals::Signals;
+use super::signals::{Hangup, Signals};
 use super::{Exit, Failure, logging};
 use crate::app::Daemon;
 use crate::config::{Loaded, Settings};
@@ -23,8 +23,10 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         tracing::warn!("{warning}");
     }
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
+    let mut hangup = Hangup::catch().context("catching SIGHUP").map_err(Failure::usage)?;
+    let read_settings = args.config.reader()?;
     let daemon = tokio::select! {
-        built = Daemon::build(&settings) => built.map_err(Failure::usage)?,
+        built = Daemon::build(&settings, read_settings) => built.map_err(Failure::usage)?,
         // Told to stop while waiting for another process to let go of the database.
         _ = signals.received() => return Ok(Exit::Success),
     };
@@ -41,9 +43,18 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         told.now.cancel();
         std::future::pending::<()>().await;
     };
+    let reloader = daemon.reloader();
+    let reloading = async move {
+        loop {
+            hangup.received().await;
+            // The daemon says what comes of it.
+            let _ = reloader.reload().await;
+        }
+    };
     tokio::select! {
         ended = daemon.run(listener, stop) => ended.map_err(Failure::usage)?,
         () = listening => {}
+        () = reloading => {}
     }
     Ok(Exit::Success)
 }

@@ -1,4 +1,4 @@
-//! The signals that end a command.
+//! The signals that end a command, and the one that has a daemon read its configuration again.
 
 use std::io;
 
@@ -27,5 +27,20 @@ impl Signals {
             _ = self.interrupt.recv() => Exit::Interrupted,
             _ = self.terminate.recv() => Exit::Terminated,
         }
+    }
+}
+
+/// SIGHUP, caught from its making on. Several that come while nobody waits count as one.
+pub(super) struct Hangup(Signal);
+
+impl Hangup {
+    /// Starts to catch the signal.
+    pub(super) fn catch() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn received(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -300,6 +300,9 @@ impl Store for Ruined {
     ) -> Result<Redelivered, StoreError> {
         Ok(Redelivered::default())
     }
+    async fn abandon(&self, _: &str, _: Timestamp, _: &str, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
     async fn prune(&self, _: &Retention, _: Position, _: usize) -> Result<Pruned, StoreError> {
         Ok(Pruned { removed: 0, next: None })
     }

@@ -43,6 +43,8 @@ pub struct Worker {
 /// When a worker ends.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
+    /// Start no more attempts, and end when those under way have ended: another worker takes over.
+    pub finish: CancellationToken,
     /// End as soon as nothing is due.
     pub drain: CancellationToken,
     /// End at once: attempts under way are dropped, and made again at the next start.
@@ -58,7 +60,8 @@ impl Worker {
         loop {
             worker.heartbeat.beat();
             recorded.mark_unchanged();
-            let wake_at = match worker.start_what_is_due(&mut attempts).await {
+            let finishing = stop.finish.is_cancelled();
+            let wake_at = match worker.start_unless(finishing, &mut attempts).await {
                 Ok(wake_at) => {
                     store_backoff = Backoff::new(STORE_BACKOFF);
                     wake_at
@@ -79,12 +82,13 @@ impl Worker {
                 }
             };
             let draining = stop.drain.is_cancelled();
-            if draining && attempts.running.is_empty() {
+            if (draining || finishing) && attempts.running.is_empty() {
                 break;
             }
             tokio::select! {
                 biased;
                 () = stop.now.cancelled() => break,
+                () = stop.finish.cancelled(), if !finishing => {}
                 () = stop.drain.cancelled(), if !draining => {}
                 Some(ended) = attempts.running.join_next_with_id() => attempts.forget(&ended),
                 Ok(()) = recorded.changed(), if !draining => {}
@@ -92,6 +96,17 @@ impl Worker {
             }
         }
         worker.heartbeat.done();
+    }
+
+    async fn start_unless(
+        self: &Arc<Self>,
+        finishing: bool,
+        attempts: &mut Attempts,
+    ) -> Result<Instant, StoreError> {
+        match finishing {
+            true => Ok(Instant::now() + heartbeat::PERIOD),
+            false => self.start_what_is_due(attempts).await,
+        }
     }
 
     /// Starts an attempt for each delivery that is due and not under way, as far as there is room. Returns when to

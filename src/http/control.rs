@@ -26,6 +26,9 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub trait Control: Send + Sync {
     /// Makes deliveries once more.
     async fn redeliver(&self, request: Redelivery) -> Result<Redelivered, Refusal>;
+
+    /// Reads the configuration again and takes it up.
+    async fn reload(&self) -> Result<(), Refusal>;
 }
 
 /// Why a request was not done.
@@ -34,6 +37,14 @@ pub enum Refusal {
     /// It asks for what there is not.
     #[error("{0}")]
     Invalid(String),
+    /// What it asks for is written wrong.
+    #[error("{summary}")]
+    Problems {
+        /// How many problems there are, and where.
+        summary: String,
+        /// Each of them.
+        problems: Vec<String>,
+    },
     /// It cannot be done at present.
     #[error("{0}")]
     Unavailable(String),
@@ -42,6 +53,7 @@ pub enum Refusal {
 pub(super) fn router(control: Arc<dyn Control>) -> Router {
     Router::new()
         .route("/-/redeliver", post(redeliver))
+        .route("/-/reload", post(reload))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(refuse_other_sites))
         .with_state(control)
@@ -79,8 +91,26 @@ async fn redeliver(
     };
     match control.redeliver(request).await {
         Ok(done) => Json(done).into_response(),
-        Err(Refusal::Invalid(reason)) => error(StatusCode::BAD_REQUEST, &reason),
-        Err(Refusal::Unavailable(reason)) => error(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+async fn reload(State(control): State<Arc<dyn Control>>) -> Response {
+    match control.reload().await {
+        Ok(()) => Json(json!({ "reloaded": true })).into_response(),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let reason = refusal.to_string();
+    match refusal {
+        Refusal::Invalid(_) => error(StatusCode::BAD_REQUEST, &reason),
+        Refusal::Unavailable(_) => error(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        Refusal::Problems { problems, .. } => {
+            let body = Json(json!({ "error": reason, "problems": problems }));
+            (StatusCode::BAD_REQUEST, body).into_response()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
+mod abandonment;
 pub(super) mod model;
 mod redelivery;
 mod retention;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use self::abandonment::*;
 pub(super) use self::redelivery::*;
 pub(super) use self::retention::*;
 use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store};
@@ -71,6 +73,9 @@ macro_rules! tests {
             a_delivery_to_a_notifier_that_is_gone_stays_dead
             an_event_that_is_not_there_is_told_as_unknown
             a_delivery_asked_for_again_can_fail_and_die_again
+            what_waits_for_a_notifier_is_given_up_and_what_waits_for_others_stays
+            a_line_that_is_given_up_in_part_keeps_its_order
+            what_was_given_up_unattempted_can_be_asked_for_again
             what_was_delivered_before_the_instant_is_forgotten_with_its_event_and_its_job
             nothing_of_the_instant_or_after_it_is_forgotten
             what_is_pending_or_dead_is_never_forgotten

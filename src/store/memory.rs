@@ -72,6 +72,17 @@ impl Store for MemoryStore {
         Ok(self.kept().redeliver(redelivery, notifiers, to_the_microsecond(now)))
     }
 
+    async fn abandon(
+        &self,
+        notifier: &str,
+        at: Timestamp,
+        _reason: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut kept = self.kept();
+        Ok(kept.outboxes.get_mut(notifier).map_or(0, |outbox| outbox.abandon(at, limit)))
+    }
+
     /// Takes no more than a moment, so a pass is one batch.
     async fn prune(
         &self,
@@ -281,8 +292,18 @@ impl Outbox {
             Settlement::Delivered { at } => (false, at),
             Settlement::Dead { at, .. } => (true, at),
         };
+        self.put_away(id, is_dead, *at);
+    }
+
+    fn abandon(&mut self, at: Timestamp, limit: usize) -> usize {
+        let waiting: Vec<DeliveryId> = self.pending.keys().take(limit).copied().collect();
+        waiting.iter().for_each(|id| self.put_away(*id, true, at));
+        waiting.len()
+    }
+
+    fn put_away(&mut self, id: DeliveryId, is_dead: bool, at: Timestamp) {
         if let Some(made) = self.remove(id) {
-            let at = to_the_microsecond(*at);
+            let at = to_the_microsecond(at);
             self.settled.insert(id, Settled { made, is_dead, at });
         }
     }

@@ -71,6 +71,16 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Redelivered, StoreError>;
 
+    /// Gives up what waits for `notifier`, at most `limit` deliveries, without counting an attempt. Returns how many.
+    /// Whoever asks for it sees to it that nobody works on them.
+    async fn abandon(
+        &self,
+        notifier: &str,
+        at: Timestamp,
+        reason: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError>;
+
     /// Forgets what `retention` allows, one batch of a pass: looks at `limit` rows or a few more. A pass starts at
     /// [`Position::default`] and is over when there is no next position.
     async fn prune(

@@ -155,6 +155,19 @@ impl Store for SqliteStore {
             .map_err(|error| self.refused(error))
     }
 
+    async fn abandon(
+        &self,
+        notifier: &str,
+        at: Timestamp,
+        reason: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::abandon(&mut connection, notifier, at, reason, limit)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
     async fn prune(
         &self,
         retention: &Retention,

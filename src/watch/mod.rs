@@ -26,6 +26,8 @@ use pacer::Pacer;
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
 
+use tokio::time::Instant;
+
 use crate::backoff;
 use crate::domain::{JobKey, JobStatus, Observation};
 use crate::source::SourceError;
@@ -56,6 +58,8 @@ pub struct WatchedJob {
     pub status: Option<JobStatus>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
+    /// When it is asked about first; at once where absent.
+    pub ask_at: Option<Instant>,
 }
 
 /// Is told of every answer, after it has been recorded.

@@ -42,6 +42,13 @@ impl Pacer {
         self.rate
     }
 
+    /// Changes the maximum. A rate that a throttle has cut stays cut.
+    fn set_max_rate(&mut self, max_rate: f64) {
+        let max_rate = max_rate.max(Self::MIN_RATE);
+        self.rate = if self.rate >= self.max_rate { max_rate } else { self.rate.min(max_rate) };
+        self.max_rate = max_rate;
+    }
+
     /// Spends one request.
     ///
     /// # Errors
@@ -100,6 +107,11 @@ impl Budget {
     /// A budget of this many requests a second.
     pub fn new(max_rate: f64) -> Self {
         Self(Arc::new(Mutex::new(Pacer::new(max_rate, Instant::now()))))
+    }
+
+    /// Changes the most requests a second, and keeps what was learned of the service's limits.
+    pub fn set_max_rate(&self, max_rate: f64) {
+        self.pacer().set_max_rate(max_rate);
     }
 
     /// The pacer itself, for a moment.
@@ -172,6 +184,19 @@ mod tests {
             pacer.succeeded();
         }
         assert!((pacer.rate() - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn another_maximum_lifts_a_rate_that_was_never_cut_and_no_other() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(4.0, start);
+        pacer.set_max_rate(8.0);
+        assert!((pacer.rate() - 8.0).abs() < 1e-9);
+        pacer.throttled(start, start, None);
+        pacer.set_max_rate(100.0);
+        assert!((pacer.rate() - 4.0).abs() < 1e-9, "{}", pacer.rate());
+        pacer.set_max_rate(2.0);
+        assert!((pacer.rate() - 2.0).abs() < 1e-9, "{}", pacer.rate());
     }
 
     #[test]

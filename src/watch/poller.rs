@@ -60,12 +60,13 @@ impl Poller {
     /// Watches the jobs that come through `jobs` until that is closed and each has ended or was given up, or
     /// `shutdown` is cancelled.
     ///
-    /// Requests under way are dropped at shutdown; what has been answered by then is recorded first.
+    /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns when each
+    /// job that was left would have been asked about next.
     pub async fn run(
         self,
         mut jobs: mpsc::UnboundedReceiver<WatchedJob>,
         shutdown: CancellationToken,
-    ) {
+    ) -> HashMap<JobKey, Instant> {
         let mut run = Run::new(self, shutdown);
         let mut more = true;
         while more || !run.scheduler.is_empty() {
@@ -86,6 +87,7 @@ impl Poller {
             run.settle(back);
         }
         run.heartbeat.done();
+        run.scheduler.waiting().map(|(key, deadline)| (key.clone(), deadline)).collect()
     }
 }
 
@@ -158,7 +160,7 @@ impl Run {
         if job.status.is_some_and(JobStatus::is_terminal) {
             return;
         }
-        self.scheduler.schedule(job.key.clone(), now);
+        self.scheduler.schedule(job.key.clone(), job.ask_at.unwrap_or(now));
         let tracked = Tracked { job, record: Record::default(), told: Vec::new() };
         self.tracked.insert(tracked.job.key.clone(), tracked);
     }

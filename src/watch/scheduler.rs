@@ -70,6 +70,11 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         }
     }
 
+    /// The keys that wait, each with its deadline.
+    pub fn waiting(&self) -> impl Iterator<Item = (&K, Instant)> {
+        self.waiting.iter().map(|(deadline, key)| (key, *deadline))
+    }
+
     /// How many keys wait or are in flight.
     pub fn len(&self) -> usize {
         self.places.len()

@@ -170,6 +170,15 @@ impl Store for Refusing {
     ) -> Result<Redelivered, StoreError> {
         self.store.redeliver(redelivery, notifiers, now).await
     }
+    async fn abandon(
+        &self,
+        notifier: &str,
+        at: Timestamp,
+        reason: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.store.abandon(notifier, at, reason, limit).await
+    }
     async fn prune(
         &self,
         retention: &Retention,
@@ -207,7 +216,7 @@ fn key(number: usize) -> JobKey {
 }
 
 fn watched(number: usize) -> WatchedJob {
-    WatchedJob { key: key(number), status: None, notifiers: Arc::default() }
+    WatchedJob { key: key(number), status: None, notifiers: Arc::default(), ask_at: None }
 }
 
 fn life(runs_at: u64, ends_at: u64) -> Life {

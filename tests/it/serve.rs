@@ -1,6 +1,7 @@
 //! `matchwatch serve`, as the process that operators run, against a simulated service.
 
 mod pages;
+mod reload;
 mod restart;
 mod secrets;
 mod start;

@@ -7,6 +7,7 @@ mod report;
 mod verdict;
 mod witness;
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -105,7 +106,7 @@ struct Wait {
     located: mpsc::UnboundedReceiver<Located>,
     /// Jobs on their way to the poller.
     jobs: mpsc::UnboundedSender<WatchedJob>,
-    poller: JoinHandle<()>,
+    poller: JoinHandle<HashMap<JobKey, Instant>>,
     /// Stops poller and search at the end.
     _stop: DropGuard,
 }
@@ -178,7 +179,7 @@ impl Wait {
 
     fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         self.progress.begin(&key);
-        let job = WatchedJob { key, status: None, notifiers: Arc::default() };
+        let job = WatchedJob { key, status: None, notifiers: Arc::default(), ask_at: None };
         self.jobs.send(job).map_err(|_| broken_off())
     }
 

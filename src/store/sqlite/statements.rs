@@ -1,5 +1,6 @@
 //! What is said to SQLite. Each function leaves no transaction open, whatever happens.
 
+use std::collections::BTreeSet;
 use std::num::TryFromIntError;
 
 use jiff::Timestamp;
@@ -55,6 +56,15 @@ const DELIVERED: &str = "UPDATE deliveries
 const DEAD: &str = "UPDATE deliveries
     SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = attempts + 1, last_reason = ?
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
+
+/// The newest first: of a line that is given up in part, the first stays the first. What `state <> 'delivered'` says
+/// besides lets SQLite use the index.
+pub(super) const ABANDON: &str = "UPDATE deliveries
+    SET state = 'dead', first_in_line = 0, settled_at = ?, last_reason = ?
+    WHERE id IN (
+        SELECT id FROM deliveries WHERE notifier = ? AND state = 'pending' AND state <> 'delivered'
+        ORDER BY created_at DESC LIMIT ?
+    ) RETURNING job";
 
 pub(super) const MOVE_UP: &str = "UPDATE deliveries SET first_in_line = 1 WHERE id = (
         SELECT min(id) FROM deliveries
@@ -208,6 +218,29 @@ pub(super) async fn settle(
         sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(&mut *transaction).await?;
     }
     transaction.commit().await
+}
+
+pub(super) async fn abandon(
+    connection: &mut SqliteConnection,
+    notifier: &str,
+    at: Timestamp,
+    reason: &str,
+    limit: usize,
+) -> Result<usize, sqlx::Error> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let jobs: Vec<i64> = sqlx::query_scalar(ABANDON)
+        .bind(at.as_microsecond())
+        .bind(reason)
+        .bind(notifier)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *transaction)
+        .await?;
+    // Where the clock went back, the first of a line need not be its oldest.
+    for job in jobs.iter().collect::<BTreeSet<_>>() {
+        sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(jobs.len())
 }
 
 pub(super) async fn backlog(

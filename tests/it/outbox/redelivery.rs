@@ -1,11 +1,12 @@
 //! Sending again what was given up, or what somebody wants once more.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{complaint, given_up, home, rows};
-use crate::support::daemon::Daemon;
 use crate::support::receiver::{Mood, Receiver};
 use crate::support::service::Service;
+
+const PATH: &str = "/-/redeliver";
 
 #[tokio::test]
 async fn a_dead_letter_goes_out_again_as_it_was_from_the_running_daemon() {
@@ -98,30 +99,19 @@ async fn requests_that_make_no_sense_are_refused_with_what_would() {
         (r#"{"dead": false}"#, r#"write {"event_ids": ["…"]}"#),
         (r#"{"dead": true, "notifier": "nobody"}"#, "known are lines, hook"),
     ] {
-        let (status, answer) = post(&daemon, body, &[]).await;
+        let (status, answer) = daemon.post(PATH, body, &[]).await;
         assert_eq!(status, 400, "{body}");
         let reason = answer["error"].as_str().unwrap();
         assert!(reason.contains(expected), "{body}: {reason}");
     }
-    let (status, _) = post(&daemon, &" ".repeat(70_000), &[]).await;
+    let (status, _) = daemon.post(PATH, &" ".repeat(70_000), &[]).await;
     assert_eq!(status, 413);
     let good = json!({ "event_ids": [event["id"]] }).to_string();
     for header in [("origin", "https://example.com"), ("sec-fetch-site", "cross-site")] {
-        assert_eq!(post(&daemon, &good, &[header]).await.0, 403, "{header:?}");
+        assert_eq!(daemon.post(PATH, &good, &[header]).await.0, 403, "{header:?}");
     }
-    let (status, answer) = post(&daemon, &good, &[]).await;
+    let (status, answer) = daemon.post(PATH, &good, &[]).await;
     assert_eq!((status, &answer["redelivered"]), (200, &json!(2)));
     assert_eq!(daemon.event().await, event);
     daemon.stop().await;
-}
-
-async fn post(daemon: &Daemon, body: &str, headers: &[(&str, &str)]) -> (u16, Value) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut request = client.post(format!("http://{}/-/redeliver", daemon.http()));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let answer = request.body(body.to_owned()).send().await.unwrap();
-    let status = answer.status().as_u16();
-    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
 }

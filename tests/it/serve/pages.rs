@@ -80,7 +80,8 @@ fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
             let mut cells = row.split('|').map(str::trim).skip(1);
             let mut cell = || cells.next().unwrap();
             let (name, kind, labels) = (cell().trim_matches('`'), cell(), cell());
-            let labels = labels.split(", ").map(str::to_owned).collect();
+            let labels = labels.split(", ").filter(|label| *label != "–");
+            let labels = labels.map(str::to_owned).collect();
             (name.to_owned(), (kind.to_owned(), labels))
         })
         .collect()
@@ -92,9 +93,9 @@ fn exposed(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
     for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();
         let series = page.lines().find(|line| line.starts_with(name)).unwrap();
-        let labels = series.split_once('{').unwrap().1.split_once('}').unwrap().0;
+        let labels = series.split_once('{').map_or("", |(_, rest)| rest.split_once('}').unwrap().0);
         let labels = labels.split("\",").map(|label| label.split('=').next().unwrap().to_owned());
-        let labels = labels.filter(|label| label != "le").collect();
+        let labels = labels.filter(|label| !["", "le"].contains(&&**label)).collect();
         metrics.insert(name.to_owned(), (kind.to_owned(), labels));
     }
     metrics

@@ -57,11 +57,15 @@ pub(crate) struct Home {
 impl Home {
     /// A home whose account is at `endpoint`. `configuration` holds watches and notifiers.
     pub(crate) fn new(endpoint: &str, configuration: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = format!("{CONFIGURATION}\n{configuration}");
-        std::fs::write(folder.path().join("matchwatch.toml"), file).unwrap();
-        let home = Self { folder, environment: Vec::new() };
+        let home = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        home.configure(configuration);
         home.with("MATCHWATCH__ACCOUNT__0__ENDPOINT_URL", endpoint)
+    }
+
+    /// Writes other watches and notifiers into the configuration.
+    pub(crate) fn configure(&self, configuration: &str) {
+        let text = format!("{CONFIGURATION}\n{configuration}");
+        std::fs::write(self.file("matchwatch.toml"), text).unwrap();
     }
 
     /// Sets a variable of the daemon's environment.
@@ -167,10 +171,36 @@ impl Daemon {
         Some(value.parse().unwrap())
     }
 
+    /// The status and the JSON of what a POST answers.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut request = client.post(format!("http://{}{path}", self.http()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = soon(path, request.body(body.to_owned()).send()).await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id().expect("the daemon runs")).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
     /// Sends SIGTERM and waits for the end.

@@ -14,6 +14,7 @@ async fn to_forget_or_to_send_again_looks_through_no_table_as_a_whole() {
     let mut connection = store.connection().await.unwrap();
     for (statement, index) in [
         (prune::DELIVERIES, "USING COVERING INDEX deliveries_delivered (settled_at<?)"),
+        (statements::ABANDON, "USING COVERING INDEX deliveries_open (notifier=? AND state=?)"),
         (prune::EVENTS_END, "USING COVERING INDEX events_by_age (recorded_at>? AND recorded_at<?)"),
         (prune::EVENTS, "events USING INDEX events_by_age (recorded_at>? AND recorded_at<?)"),
         (

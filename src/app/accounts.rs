@@ -1,0 +1,86 @@
+//! Who is asked, about what, and by whom.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+
+use super::StartError;
+use crate::aws::Aws;
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::domain::{JobKey, Routing};
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::source::{self, EntityResolution};
+use crate::store::{MemoryStore, Store, StoreError};
+use crate::watch::{self, Account, Budget, Observer, Patience, Poller, WatchedJob};
+
+/// An account, ready to be asked.
+///
+/// # Errors
+///
+/// The account has no Region.
+pub async fn connect(
+    aws: &Aws,
+    name: Arc<str>,
+    config: &source::Config,
+) -> Result<Account, StartError> {
+    match EntityResolution::connect(aws, config).await {
+        Ok(source) => {
+            Ok(Account { name, region: source.region().to_owned(), source: Arc::new(source) })
+        }
+        Err(source) => Err(StartError::Account { name, source }),
+    }
+}
+
+/// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on. It shares
+/// `budget` with whoever else asks the account.
+///
+/// # Errors
+///
+/// Only if the metrics could not be set up.
+pub fn step_poller(
+    account: Account,
+    config: watch::Config,
+    budget: Budget,
+    observer: Arc<dyn Observer>,
+) -> Result<Poller, StartError> {
+    let (recorded, _) = channel::channel(());
+    Ok(Poller {
+        account,
+        store: Arc::new(MemoryStore::default()),
+        routing: Routing::default(),
+        clock: Arc::new(SystemClock),
+        budget,
+        config,
+        patience: Patience::OF_STEP,
+        metrics: Metrics::new()?,
+        observer,
+        recorded,
+        heartbeat: Heartbeat::new(),
+    })
+}
+
+/// The jobs of one account that the watches name, as far as they got by the last run.
+pub(super) async fn watched_jobs(
+    settings: &Settings,
+    account: &Arc<str>,
+    store: &dyn Store,
+) -> Result<Vec<WatchedJob>, StoreError> {
+    let mut jobs: HashMap<JobKey, WatchedJob> = HashMap::new();
+    for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
+        for job_id in &watch.job_ids {
+            let key = JobKey {
+                account: Arc::clone(account),
+                kind: watch.kind,
+                workflow_name: Arc::clone(&watch.workflow_name),
+                job_id: Arc::clone(job_id),
+            };
+            let status = store.status(&key).await?;
+            let notifiers = watch.notifiers.clone().into();
+            jobs.insert(key.clone(), WatchedJob { key, status, notifiers, ask_at: None });
+        }
+    }
+    Ok(jobs.into_values().collect())
+}

@@ -1,0 +1,135 @@
+//! What settings come to: everything built that can fail to be, and nothing running yet.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::{OnceCell, watch as channel};
+
+use super::accounts::{connect, watched_jobs};
+use super::notifiers::{Notifiers, routing};
+use super::retention::Janitor;
+use super::status::{AccountStatus, DaemonStatus};
+use super::{StartError, status};
+use crate::aws::Aws;
+use crate::clock::SharedClock;
+use crate::config::Settings;
+use crate::deliver::Worker;
+use crate::domain::JobStatus;
+use crate::heartbeat::Heartbeat;
+use crate::metrics::Metrics;
+use crate::source;
+use crate::store::Store;
+use crate::watch::{Budget, Observer, Patience, Poller, WatchedJob};
+
+/// What stays as it is while settings come and go.
+#[derive(Clone)]
+pub(super) struct Base {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: SharedClock,
+    pub(super) metrics: Metrics,
+    pub(super) status: Arc<DaemonStatus>,
+    /// Marked changed with every transition, and when something is to be sent again.
+    pub(super) recorded: channel::Sender<()>,
+}
+
+/// Who asks and who tells, ready to start.
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) accounts: Vec<PlannedAccount>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) janitor: Janitor,
+}
+
+/// An account to be watched.
+pub(super) struct PlannedAccount {
+    pub(super) poller: Poller,
+    pub(super) jobs: Vec<WatchedJob>,
+    pub(super) status: Arc<AccountStatus>,
+}
+
+/// What is known of the accounts' limits, by account.
+pub(super) type Budgets = HashMap<Arc<str>, Budget>;
+
+impl Base {
+    /// Finds credentials, builds the notifiers, looks up how far the jobs are. Nothing is asked and nobody is told.
+    pub(super) async fn plan(
+        &self,
+        settings: &Settings,
+        budgets: &Budgets,
+    ) -> Result<Plan, StartError> {
+        let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
+        let accounts = self.plan_accounts(&aws, settings, budgets).await?;
+        let watched = accounts.iter().flat_map(|account| &account.jobs);
+        let watched: HashSet<_> = watched.map(|job| job.key.clone()).collect();
+        let janitor = Janitor {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            metrics: self.metrics.clone(),
+            retain: settings.retain,
+            watched,
+        };
+        let workers = self.plan_workers(aws, settings).await?;
+        Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
+    }
+
+    async fn plan_accounts(
+        &self,
+        aws: &Aws,
+        settings: &Settings,
+        budgets: &Budgets,
+    ) -> Result<Vec<PlannedAccount>, StartError> {
+        let routing = routing(settings);
+        let mut accounts = Vec::new();
+        for account in &settings.accounts {
+            let config = source::Config {
+                access: account.access.clone(),
+                request_timeout: settings.request_timeout,
+            };
+            let jobs = watched_jobs(settings, &account.name, &*self.store).await?;
+            let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
+            let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
+            let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
+            let rate = account.get_rate.unwrap_or(settings.watch.get_rate);
+            let poller = Poller {
+                account: connect(aws, Arc::clone(&account.name), &config).await?,
+                store: Arc::clone(&self.store),
+                routing: routing.clone(),
+                clock: Arc::clone(&self.clock),
+                config: settings.watch.clone(),
+                patience: Patience::of_daemon(settings.watch.not_found_grace),
+                budget: budgets.get(&account.name).cloned().unwrap_or_else(|| Budget::new(rate)),
+                metrics: self.metrics.clone(),
+                observer: Arc::clone(&status) as Arc<dyn Observer>,
+                recorded: self.recorded.clone(),
+                heartbeat: Heartbeat::new(),
+            };
+            accounts.push(PlannedAccount { poller, jobs, status });
+        }
+        Ok(accounts)
+    }
+
+    async fn plan_workers(&self, aws: Aws, settings: &Settings) -> Result<Vec<Worker>, StartError> {
+        let notifiers = Notifiers {
+            aws,
+            clock: Arc::clone(&self.clock),
+            http_client: OnceCell::new(),
+            ca_bundle: settings.ca_bundle.clone(),
+        };
+        let mut workers = Vec::new();
+        for notifier in &settings.notifiers {
+            let name = Arc::clone(&notifier.name);
+            let built = notifiers.build(&notifier.adapter).await;
+            workers.push(Worker {
+                notifier: built
+                    .map_err(|source| StartError::Notifier { name: Arc::clone(&name), source })?,
+                name,
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
+                config: settings.deliver.clone(),
+                metrics: self.metrics.clone(),
+                heartbeat: Heartbeat::new(),
+            });
+        }
+        Ok(workers)
+    }
+}
