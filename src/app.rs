@@ -101,7 +101,8 @@ impl Daemon {
         let status = DaemonStatus::new(Arc::clone(&store), metrics.clone());
         let (recorded, _) = channel::channel(());
         let clock = Arc::new(SystemClock);
-        let base = Base { store, clock, metrics, status: Arc::new(status), recorded };
+        let (status, stdout) = (Arc::new(status), Arc::default());
+        let base = Base { store, clock, metrics, status, stdout, recorded };
         let plan = base.plan(settings, &Budgets::new()).await?;
         base.metrics.config_accepted(base.clock.now());
         let (ask, reloads) = mpsc::unbounded_channel();
@@ -146,7 +147,9 @@ impl Daemon {
         if outcome.is_ok() {
             tracing::info!("stopping: no more questions, delivering what is due");
         }
-        let Watch { base, settings, mut crew, .. } = watch;
+        let Watch { base, settings, mut crew, reloads, .. } = watch;
+        // Whoever asks for a reload now is told at once that it is too late.
+        drop(reloads);
         let drained = wind_up(&mut crew, settings.shutdown_grace, &stop).await;
         http_stop.cancel();
         http.shutdown().await;

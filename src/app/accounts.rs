@@ -79,7 +79,7 @@ pub(super) async fn watched_jobs(
             };
             let status = store.status(&key).await?;
             let notifiers = watch.notifiers.clone().into();
-            jobs.insert(key.clone(), WatchedJob { key, status, notifiers, ask_at: None });
+            jobs.insert(key.clone(), WatchedJob { key, status, notifiers, place: None });
         }
     }
     Ok(jobs.into_values().collect())

@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Base, Budgets, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
 use crate::domain::JobKey;
+use crate::watch::Place;
 
 /// A loop that broke off: a defect of this program.
 #[derive(Debug, thiserror::Error)]
 #[error("a loop broke off; please report this defect")]
 pub struct Broken(#[source] JoinError);
 
-/// When jobs would have been asked about next.
-type Schedule = HashMap<JobKey, Instant>;
+/// Where pollers left off.
+type Schedule = HashMap<JobKey, Place>;
 
 /// Everybody at work: those who ask, those who tell, and the one who forgets.
 pub(super) struct Crew {
@@ -61,7 +61,7 @@ impl Crew {
             desks: HashMap::new(),
             budgets: Budgets::new(),
         };
-        crew.take_up(plan, &Schedule::new());
+        crew.take_up(plan, &mut Schedule::new());
         crew
     }
 
@@ -82,11 +82,11 @@ impl Crew {
         self.round = self.no_more_questions.child_token();
         self.base.metrics.jobs.reset();
         self.base.metrics.pacer_rate.reset();
-        self.take_up(plan, &schedule);
+        self.take_up(plan, &mut schedule);
         Ok(())
     }
 
-    fn take_up(&mut self, plan: Plan, schedule: &Schedule) {
+    fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
         let Plan { settings, accounts, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
         let statuses = accounts.iter().map(|account| Arc::clone(&account.status)).collect();
@@ -125,12 +125,12 @@ impl Crew {
         });
     }
 
-    fn watch(&mut self, account: PlannedAccount, schedule: &Schedule) {
+    fn watch(&mut self, account: PlannedAccount, schedule: &mut Schedule) {
         let PlannedAccount { mut poller, jobs, .. } = account;
         poller.heartbeat = self.base.status.heartbeat();
         let (give, given) = mpsc::unbounded_channel();
         for mut job in jobs {
-            job.ask_at = schedule.get(&job.key).copied();
+            job.place = schedule.remove(&job.key);
             // The receiver is right here.
             let _ = give.send(job);
         }

@@ -18,6 +18,7 @@ pub(super) struct Notifiers {
     /// Made for the first webhook: TLS takes its time to set up.
     pub(super) http_client: OnceCell<HttpClient>,
     pub(super) ca_bundle: Option<CaBundle>,
+    pub(super) stdout: Arc<Stdout>,
 }
 
 impl Notifiers {
@@ -26,7 +27,7 @@ impl Notifiers {
         adapter: &NotifierAdapter,
     ) -> Result<Arc<dyn Notifier>, ConfigError> {
         Ok(match adapter {
-            NotifierAdapter::Stdout => Arc::new(Stdout::default()),
+            NotifierAdapter::Stdout => Arc::clone(&self.stdout) as Arc<dyn Notifier>,
             NotifierAdapter::Webhook(config) => {
                 let client = self
                     .http_client

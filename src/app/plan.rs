@@ -17,6 +17,7 @@ use crate::deliver::Worker;
 use crate::domain::JobStatus;
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
+use crate::notify::Stdout;
 use crate::source;
 use crate::store::Store;
 use crate::watch::{Budget, Observer, Patience, Poller, WatchedJob};
@@ -28,6 +29,8 @@ pub(super) struct Base {
     pub(super) clock: SharedClock,
     pub(super) metrics: Metrics,
     pub(super) status: Arc<DaemonStatus>,
+    /// One for all: what it writes must not mix with what another one writes.
+    pub(super) stdout: Arc<Stdout>,
     /// Marked changed with every transition, and when something is to be sent again.
     pub(super) recorded: channel::Sender<()>,
 }
@@ -114,6 +117,7 @@ impl Base {
             clock: Arc::clone(&self.clock),
             http_client: OnceCell::new(),
             ca_bundle: settings.ca_bundle.clone(),
+            stdout: Arc::clone(&self.stdout),
         };
         let mut workers = Vec::new();
         for notifier in &settings.notifiers {

@@ -1,11 +1,12 @@
 //! How a running daemon takes up another configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Broken, StartError};
-use crate::config::{Loaded, Problems, Settings};
+use crate::config::{Loaded, Problems, Settings, StoreSettings};
 use crate::http::Refusal;
 
 /// Reads the configuration anew.
@@ -70,11 +71,19 @@ pub(super) fn needs_restart(running: &Settings, new: &Settings) -> Result<(), Re
     let differing = [
         ("[log]", running.log != new.log),
         ("[http] listen", running.http_listen != new.http_listen),
-        ("[store]", running.store != new.store),
+        ("[store] type and path", file(running) != file(new)),
     ];
     let differing: Vec<_> =
         differing.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect();
     if differing.is_empty() { Ok(()) } else { Err(ReloadError::NeedsRestart(differing)) }
+}
+
+/// The database; none in memory.
+const fn file(settings: &Settings) -> Option<&PathBuf> {
+    match &settings.store {
+        StoreSettings::Memory => None,
+        StoreSettings::Sqlite(config) => Some(&config.path),
+    }
 }
 
 /// An error with its causes, on one line.

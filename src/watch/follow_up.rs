@@ -52,14 +52,14 @@ impl Patience {
 const DENIED_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What is remembered of a job's answers, to know what happens next.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     answered: bool,
     /// The errors since the last answer.
     trouble: Option<Box<Trouble>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Trouble {
     reason: &'static str,
     /// The reason that the service last gave for not telling of the job, and when it began to. Errors that say

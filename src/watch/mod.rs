@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use cadence::{MAX_INTERVAL, MIN_INTERVAL};
+use follow_up::Record;
 pub use follow_up::{Next, Patience};
 pub use locate::{LocateError, Located, Search};
 pub use pacer::Budget;
@@ -50,7 +51,7 @@ pub struct Config {
 }
 
 /// A job to follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct WatchedJob {
     /// The job.
     pub key: JobKey,
@@ -58,8 +59,15 @@ pub struct WatchedJob {
     pub status: Option<JobStatus>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
-    /// When it is asked about first; at once where absent.
-    pub ask_at: Option<Instant>,
+    /// Where another poller left off; asked about at once where absent.
+    pub place: Option<Place>,
+}
+
+/// A job's place in the schedule, and what has been borne with so far.
+#[derive(Debug, Clone)]
+pub struct Place {
+    ask_at: Instant,
+    record: Record,
 }
 
 /// Is told of every answer, after it has been recorded.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::follow_up::Record;
 use super::poll::{Context, Ignored, Polled};
-use super::{Budget, Config, Next, Observer, Patience, Scheduler, WatchedJob};
+use super::{Budget, Config, Next, Observer, Patience, Place, Scheduler, WatchedJob};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobStatus, Observation, Routing};
 use crate::heartbeat::{self, Heartbeat};
@@ -60,13 +60,13 @@ impl Poller {
     /// Watches the jobs that come through `jobs` until that is closed and each has ended or was given up, or
     /// `shutdown` is cancelled.
     ///
-    /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns when each
-    /// job that was left would have been asked about next.
+    /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns the
+    /// places of the jobs that were left, for another poller to go on.
     pub async fn run(
         self,
         mut jobs: mpsc::UnboundedReceiver<WatchedJob>,
         shutdown: CancellationToken,
-    ) -> HashMap<JobKey, Instant> {
+    ) -> HashMap<JobKey, Place> {
         let mut run = Run::new(self, shutdown);
         let mut more = true;
         while more || !run.scheduler.is_empty() {
@@ -87,7 +87,7 @@ impl Poller {
             run.settle(back);
         }
         run.heartbeat.done();
-        run.scheduler.waiting().map(|(key, deadline)| (key.clone(), deadline)).collect()
+        run.places()
     }
 }
 
@@ -152,7 +152,7 @@ impl Run {
     }
 
     /// Starts to follow a job, unless it has ended already.
-    fn track(&mut self, job: WatchedJob, now: Instant) {
+    fn track(&mut self, mut job: WatchedJob, now: Instant) {
         if self.tracked.contains_key(&job.key) {
             return;
         }
@@ -160,9 +160,24 @@ impl Run {
         if job.status.is_some_and(JobStatus::is_terminal) {
             return;
         }
-        self.scheduler.schedule(job.key.clone(), job.ask_at.unwrap_or(now));
-        let tracked = Tracked { job, record: Record::default(), told: Vec::new() };
+        let place = job.place.take();
+        // Where the intervals are shorter now, that counts.
+        let latest = now + self.config.interval.max(self.config.backoff.max);
+        let ask_at = place.as_ref().map_or(now, |place| place.ask_at.min(latest));
+        self.scheduler.schedule(job.key.clone(), ask_at);
+        let record = place.map(|place| place.record).unwrap_or_default();
+        let tracked = Tracked { job, record, told: Vec::new() };
         self.tracked.insert(tracked.job.key.clone(), tracked);
+    }
+
+    /// The jobs that wait; one whose question was dropped is asked about at once.
+    fn places(self) -> HashMap<JobKey, Place> {
+        let mut tracked = self.tracked;
+        let place = |(key, ask_at): (&JobKey, Instant)| {
+            let Tracked { record, .. } = tracked.remove(key)?;
+            Some((key.clone(), Place { ask_at, record }))
+        };
+        self.scheduler.waiting().filter_map(place).collect()
     }
 
     /// Sends as many polls as are due, allowed and not too many at once. Returns when to look again.

@@ -216,7 +216,7 @@ fn key(number: usize) -> JobKey {
 }
 
 fn watched(number: usize) -> WatchedJob {
-    WatchedJob { key: key(number), status: None, notifiers: Arc::default(), ask_at: None }
+    WatchedJob { key: key(number), status: None, notifiers: Arc::default(), place: None }
 }
 
 fn life(runs_at: u64, ends_at: u64) -> Life {
@@ -312,6 +312,40 @@ async fn a_job_is_never_asked_about_twice_at_once_however_slow_the_service() {
     let (poller, _) = poller(&service, &memory(), config(1));
     poller.run(given((0..20).map(watched)), CancellationToken::new()).await;
     assert!(!service.log.lock().unwrap().asked_twice_at_once);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_poller_goes_on_where_one_left_off() {
+    let service = Arc::new(Service::new([(key(1), life(60, 300))]));
+    let store = memory();
+    let (first, _) = poller(&service, &store, config(60));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(first.run(given(vec![watched(1), watched(2)]), stop.clone()));
+    sleep(Duration::from_secs(30)).await;
+    stop.cancel();
+    let mut places = running.await.unwrap();
+    let job = |number| {
+        let place = places.remove(&key(number));
+        assert!(place.is_some(), "{number}");
+        WatchedJob { place, ..watched(number) }
+    };
+    let jobs: Vec<_> = [1, 2].map(job).into();
+    let (mut second, notes) = poller(&service, &store, config(60));
+    // Job 2 does not exist: what was borne with counts.
+    second.patience = Patience::of_daemon(Duration::from_secs(45));
+    let started = Instant::now();
+    let running = tokio::spawn(second.run(given(jobs), CancellationToken::new()));
+    sleep(Duration::from_secs(20)).await;
+    assert!(
+        notes.0.lock().unwrap().iter().any(|(job, next)| {
+            *job == key(2) && matches!(next, Next::GiveUp(SourceError::NotFound { .. }))
+        }),
+        "lost after 45 s in all, of which the first poller bore 30"
+    );
+    let of_one = |log: &Log| log.requests.iter().filter(|(_, job, _)| *job == key(1)).count();
+    assert_eq!(of_one(&service.log.lock().unwrap()), 1, "not before its time");
+    running.await.unwrap();
+    assert!(started.elapsed() > Duration::from_secs(200));
 }
 
 #[tokio::test(start_paused = true)]

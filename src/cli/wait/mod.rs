@@ -23,7 +23,7 @@ use crate::aws::Aws;
 use crate::config::Followed;
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::source::{JobSource, SourceError};
-use crate::watch::{Budget, LocateError, Located, Next, Observer, Search, WatchedJob};
+use crate::watch::{Budget, LocateError, Located, Next, Observer, Place, Search, WatchedJob};
 use crate::{app, duration};
 pub(super) use args::Args;
 use args::Output;
@@ -106,7 +106,7 @@ struct Wait {
     located: mpsc::UnboundedReceiver<Located>,
     /// Jobs on their way to the poller.
     jobs: mpsc::UnboundedSender<WatchedJob>,
-    poller: JoinHandle<HashMap<JobKey, Instant>>,
+    poller: JoinHandle<HashMap<JobKey, Place>>,
     /// Stops poller and search at the end.
     _stop: DropGuard,
 }
@@ -179,7 +179,7 @@ impl Wait {
 
     fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         self.progress.begin(&key);
-        let job = WatchedJob { key, status: None, notifiers: Arc::default(), ask_at: None };
+        let job = WatchedJob { key, status: None, notifiers: Arc::default(), place: None };
         self.jobs.send(job).map_err(|_| broken_off())
     }
 
