@@ -32,6 +32,8 @@ pub struct Metrics {
     pub transitions: IntCounterVec,
     /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
     pub observations_ignored: IntCounterVec,
+    /// Transactions of the store, each of which waited for the disk.
+    pub store_commits: IntCounterVec,
     /// Statements that the store refused. `operation`.
     pub store_errors: IntCounterVec,
     /// Attempts to deliver. `notifier`, `outcome` (`delivered`, `retry`, `rejected`, `gave_up`).
@@ -109,6 +111,12 @@ impl Metrics {
                 "Observations that differed from the known status and changed nothing",
                 &["account", "reason"],
             )?,
+            store_commits: counter(
+                &registry,
+                "store_commits_total",
+                "Transactions of the store, each of which waited for the disk",
+                &[],
+            )?,
             store_errors: counter(
                 &registry,
                 "store_errors_total",
@@ -168,6 +176,13 @@ impl Metrics {
     pub fn config_refused(&self) {
         let unlabelled: &[&str] = &[];
         self.config_last_reload_successful.with_label_values(unlabelled).set(0);
+    }
+
+    /// Shows how many transactions the store has committed so far.
+    pub fn committed(&self, commits: u64) {
+        let unlabelled: &[&str] = &[];
+        let counter = self.store_commits.with_label_values(unlabelled);
+        counter.inc_by(commits.saturating_sub(counter.get()));
     }
 
     /// Shows that no request had a good answer yet: to an alert that compares with 0, nothing is not 0.

@@ -103,6 +103,7 @@ impl Status for DaemonStatus {
             // The other metrics are all the more needed.
             Err(error) => tracing::warn!(%error, "the backlog cannot be read"),
         }
+        self.metrics.committed(self.store.commits());
         self.metrics.encode().ok()
     }
 }

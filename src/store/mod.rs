@@ -24,7 +24,7 @@ use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
 /// All adapters pass one conformance suite. When a method returns `Ok`, its effect is durable as far as the
 /// adapter promises durability. When it returns an error, its effect is absent or, if the commit's own answer
 /// was lost, whole, never in part; asking again is always safe. The same holds for a call that is dropped
-/// midway. Instants are kept to the microsecond, cut off.
+/// midway: its effect may come later. Instants are kept to the microsecond, cut off.
 ///
 /// The pending deliveries of one (job, notifier) stand in line, in the order of their recording. Only the first
 /// in line is ever due; the next moves up when it is delivered or given up. Those that are made again on request
@@ -71,7 +71,7 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<Redelivered, StoreError>;
 
-    /// Gives up what waits for `notifier`, at most `limit` deliveries, without counting an attempt. Returns how many.
+    /// Gives up what waits for `notifier`, any `limit` deliveries, without counting an attempt. Returns how many.
     /// Whoever asks for it sees to it that nobody works on them.
     async fn abandon(
         &self,
@@ -92,6 +92,12 @@ pub trait Store: Send + Sync {
 
     /// How many deliveries wait or are dead, for each notifier that has any, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
+
+    /// How many transactions with changes and settlements were committed so far. Each has waited for the disk; 0 where
+    /// there is none.
+    fn commits(&self) -> u64 {
+        0
+    }
 
     /// Proves that the store can write, by a write that no other method shows.
     async fn check_writable(&self) -> Result<(), StoreError>;

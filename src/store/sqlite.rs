@@ -9,9 +9,11 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod view;
+mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,11 +21,12 @@ use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, mpsc, oneshot};
 
 use self::lock::Lock;
 use self::refusal::{not_migrated, refused};
 pub use self::view::SqliteView;
+use self::writer::Write;
 use super::{
     Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
     Store, StoreError,
@@ -44,10 +47,18 @@ pub struct Config {
 /// Keeps everything in one SQLite file. What a method wrote is on the disk when it returns.
 #[derive(Debug)]
 pub struct SqliteStore {
+    shared: Arc<Shared>,
+    writes: mpsc::UnboundedSender<Write>,
+}
+
+/// What the store and its writer share.
+#[derive(Debug)]
+struct Shared {
     path: PathBuf,
     options: SqliteConnectOptions,
     /// `None` once closed.
     open: Mutex<Option<Open>>,
+    commits: AtomicU64,
 }
 
 impl SqliteStore {
@@ -71,7 +82,10 @@ impl SqliteStore {
         let mut connection = options.connect().await.map_err(|error| refused(&path, error))?;
         MIGRATOR.run(&mut connection).await.map_err(|error| not_migrated(&path, error))?;
         let open = Mutex::new(Some(Open { connection: Some(connection), _lock: lock }));
-        Ok(Self { path, options, open })
+        let shared = Arc::new(Shared { path, options, open, commits: AtomicU64::new(0) });
+        let (writes, queue) = mpsc::unbounded_channel();
+        tokio::spawn(writer::run(Arc::downgrade(&shared), queue));
+        Ok(Self { shared, writes })
     }
 
     /// The schema that this program writes: the number of its last migration.
@@ -79,6 +93,16 @@ impl SqliteStore {
         MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
+    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        self.shared.connection().await
+    }
+
+    fn refused(&self, error: impl Into<StoreError>) -> StoreError {
+        self.shared.refused(error)
+    }
+}
+
+impl Shared {
     /// The one connection, when it is its turn, fit for a transaction.
     async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
         let mut open = self.open.lock().await;
@@ -105,8 +129,10 @@ impl Store for SqliteStore {
     }
 
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
-        let mut connection = self.connection().await?;
-        statements::record(&mut connection, change).await.map_err(|error| self.refused(error))
+        let (reply, answer) = oneshot::channel();
+        // A writer that is gone drops the reply.
+        let _ = self.writes.send(Write::Record(Box::new(change.clone()), reply));
+        writer::answer(&self.shared, answer).await
     }
 
     async fn due(
@@ -137,10 +163,10 @@ impl Store for SqliteStore {
         delivery: DeliveryId,
         settlement: &Settlement,
     ) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
-        statements::settle(&mut connection, delivery, settlement)
-            .await
-            .map_err(|error| self.refused(error))
+        let (reply, answer) = oneshot::channel();
+        // A writer that is gone drops the reply.
+        let _ = self.writes.send(Write::Settle(delivery, settlement.clone(), reply));
+        writer::answer(&self.shared, answer).await
     }
 
     async fn redeliver(
@@ -190,14 +216,18 @@ impl Store for SqliteStore {
         statements::probe(&mut connection).await.map_err(|error| self.refused(error))
     }
 
+    fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
     async fn close(&self) {
         // Taking the turn waits for the work in hand; that which queues behind finds the store closed.
-        let Some(open) = self.open.lock().await.take() else { return };
+        let Some(open) = self.shared.open.lock().await.take() else { return };
         if let Some(connection) = open.connection
             && let Err(error) = connection.close().await
         {
             // All that was committed is in the file or in the log beside it, which the next start reads.
-            tracing::warn!(path = %self.path.display(), %error, "the database did not close cleanly");
+            tracing::warn!(path = %self.shared.path.display(), %error, "the database did not close cleanly");
         }
     }
 }

@@ -89,29 +89,27 @@ pub(super) async fn status(
     status.map(|name| name.parse().map_err(|error| unreadable("status", error))).transpose()
 }
 
+/// Inside a transaction.
 pub(super) async fn record(
     connection: &mut SqliteConnection,
     change: &Change,
 ) -> Result<Recorded, sqlx::Error> {
-    let mut transaction = connection.begin_with(BEGIN).await?;
-    let status = status(&mut transaction, &change.job).await?;
+    let status = status(connection, &change.job).await?;
     if status != change.from {
-        transaction.rollback().await?;
         return Ok(Recorded::Superseded(status));
     }
-    let job = move_job(&mut transaction, change).await?;
-    if add_event(&mut transaction, change, job).await? {
+    let job = move_job(connection, change).await?;
+    if add_event(connection, change, job).await? {
         for notifier in &change.notifiers {
             sqlx::query(ADD_DELIVERY)
                 .bind(change.message.event.id.to_string())
                 .bind(job)
                 .bind(&**notifier)
                 .bind(change.recorded_at.as_microsecond())
-                .execute(&mut *transaction)
+                .execute(&mut *connection)
                 .await?;
         }
     }
-    transaction.commit().await?;
     Ok(Recorded::Committed)
 }
 
@@ -191,6 +189,7 @@ pub(super) async fn next_due(
     due_at.map(|due_at| instant(due_at, "due_at")).transpose()
 }
 
+/// Inside a transaction.
 pub(super) async fn settle(
     connection: &mut SqliteConnection,
     delivery: DeliveryId,
@@ -211,13 +210,12 @@ pub(super) async fn settle(
             sqlx::query_as(DEAD).bind(at.as_microsecond()).bind(reason)
         }
     };
-    let mut transaction = connection.begin_with(BEGIN).await?;
     let line: Option<(i64, String)> =
-        ended.bind(delivery.0).fetch_optional(&mut *transaction).await?;
+        ended.bind(delivery.0).fetch_optional(&mut *connection).await?;
     if let Some((job, notifier)) = line {
-        sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(&mut *transaction).await?;
+        sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(connection).await?;
     }
-    transaction.commit().await
+    Ok(())
 }
 
 pub(super) async fn abandon(

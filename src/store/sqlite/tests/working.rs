@@ -138,6 +138,9 @@ async fn a_call_dropped_at_any_point_leaves_all_of_its_work_or_nothing() {
         let id = format!("dropped after {polls}");
         let change = told_to(&[HOOK, TOPIC], change(&job(&id), None, Running, at(polls)));
         ended = poll_at_most(polls, store.record(&change)).await;
+        // What it left in line comes before this.
+        let next = format!("after {polls}");
+        commit(&store, &told_to(&[], change_of(&next))).await;
         let status = store.status(&job(&id)).await.unwrap();
         let told = [HOOK, TOPIC].map(|notifier| due_events(&store, notifier, at(polls)));
         for told in told {
@@ -149,6 +152,78 @@ async fn a_call_dropped_at_any_point_leaves_all_of_its_work_or_nothing() {
         }
     }
     assert!(ended, "a call that is never dropped ends");
+}
+
+fn change_of(id: &str) -> Change {
+    change(&job(id), None, Running, at(0))
+}
+
+#[tokio::test]
+async fn those_who_write_at_the_same_time_wait_for_the_disk_together() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let changes: Vec<_> = (0..100).map(|number| change_of(&number.to_string())).collect();
+    let recorded = futures_of(changes.iter().map(|change| store.record(change))).await;
+    assert!(recorded.into_iter().all(|recorded| recorded.unwrap() == Recorded::Committed));
+    assert!(store.commits() <= 2, "{} commits", store.commits());
+
+    let due = store.due(HOOK, at(0), 100).await.unwrap();
+    let done = delivered(1);
+    futures_of(due.iter().map(|delivery| store.settle(delivery.id, &done))).await;
+    assert!(store.commits() <= 4, "{} commits", store.commits());
+    assert_eq!(store.backlog().await.unwrap(), []);
+
+    // One by one, each has a commit of its own.
+    let before = store.commits();
+    for id in ["x", "y", "z"] {
+        commit(&store, &change_of(id)).await;
+    }
+    assert_eq!(store.commits(), before + 3);
+}
+
+#[tokio::test]
+async fn one_that_is_refused_or_dropped_does_not_spoil_those_that_it_waits_with() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    let mut shell = shell(&database(&folder)).await;
+    run(
+        &mut shell,
+        "CREATE TRIGGER refuse BEFORE INSERT ON jobs WHEN new.job_id = 'refused'
+            BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .await;
+    commit(&store, &change_of("known")).await;
+    let ids = ["a", "refused", "known", "dropped", "b"];
+    let changes = ids.map(change_of);
+    let [a, refused, known, dropped, b] = changes.each_ref().map(|change| store.record(change));
+    let (a, refused, known, _, b) = tokio::join!(a, refused, known, poll_at_most(1, dropped), b);
+    assert_eq!(a.unwrap(), Recorded::Committed);
+    assert!(refused.is_err());
+    assert_eq!(known.unwrap(), Recorded::Superseded(Some(Running)));
+    assert_eq!(b.unwrap(), Recorded::Committed);
+    for (id, status) in
+        [("a", Some(Running)), ("refused", None), ("dropped", Some(Running)), ("b", Some(Running))]
+    {
+        assert_eq!(store.status(&job(id)).await.unwrap(), status, "{id}");
+    }
+}
+
+/// Lets all of them run side by side.
+async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                *output = Some(ready);
+            }
+        }
+        match futures.iter().all(|(_, output)| output.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 /// Polls `work` as often as it wakes, but no more than `limit` times; says whether it ended.
