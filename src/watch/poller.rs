@@ -170,14 +170,15 @@ impl Run {
         self.tracked.insert(tracked.job.key.clone(), tracked);
     }
 
-    /// The jobs that wait; one whose question was dropped is asked about at once.
+    /// Where each job stands; one whose question was dropped is to be asked about at once.
     fn places(self) -> HashMap<JobKey, Place> {
-        let mut tracked = self.tracked;
-        let place = |(key, ask_at): (&JobKey, Instant)| {
-            let Tracked { record, .. } = tracked.remove(key)?;
-            Some((key.clone(), Place { ask_at, record }))
+        let now = Instant::now();
+        let waiting: HashMap<_, _> = self.scheduler.waiting().collect();
+        let place = |(key, tracked): (JobKey, Tracked)| {
+            let ask_at = waiting.get(&key).copied().unwrap_or(now);
+            (key, Place { ask_at, record: tracked.record })
         };
-        self.scheduler.waiting().filter_map(place).collect()
+        self.tracked.into_iter().map(place).collect()
     }
 
     /// Sends as many polls as are due, allowed and not too many at once. Returns when to look again.

@@ -263,6 +263,35 @@ fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<
     given
 }
 
+/// Runs a poller for a while; returns its jobs with the places where it left off.
+async fn run_for<const N: usize>(
+    time: Duration,
+    poller: Poller,
+    jobs: [WatchedJob; N],
+) -> Vec<WatchedJob> {
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(poller.run(given(jobs.clone()), stop.clone()));
+    sleep(time).await;
+    stop.cancel();
+    let mut places = running.await.unwrap();
+    let left_off = |job: WatchedJob| {
+        let place = places.remove(&job.key);
+        assert!(place.is_some(), "{}", job.key);
+        WatchedJob { place, ..job }
+    };
+    jobs.map(left_off).into()
+}
+
+/// Whether a job counts as lost.
+fn gave_up(notes: &Notes, job: &JobKey) -> bool {
+    notes
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|(of, next)| of == job && matches!(next, Next::GiveUp(SourceError::NotFound { .. })))
+}
+
 /// Takes all events out of the outbox.
 async fn events(store: &dyn Store) -> Vec<Event> {
     let mut events = Vec::new();
@@ -319,33 +348,35 @@ async fn another_poller_goes_on_where_one_left_off() {
     let service = Arc::new(Service::new([(key(1), life(60, 300))]));
     let store = memory();
     let (first, _) = poller(&service, &store, config(60));
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(first.run(given(vec![watched(1), watched(2)]), stop.clone()));
-    sleep(Duration::from_secs(30)).await;
-    stop.cancel();
-    let mut places = running.await.unwrap();
-    let job = |number| {
-        let place = places.remove(&key(number));
-        assert!(place.is_some(), "{number}");
-        WatchedJob { place, ..watched(number) }
-    };
-    let jobs: Vec<_> = [1, 2].map(job).into();
+    let left_off = run_for(Duration::from_secs(30), first, [watched(1), watched(2)]).await;
     let (mut second, notes) = poller(&service, &store, config(60));
     // Job 2 does not exist: what was borne with counts.
     second.patience = Patience::of_daemon(Duration::from_secs(45));
     let started = Instant::now();
-    let running = tokio::spawn(second.run(given(jobs), CancellationToken::new()));
+    let running = tokio::spawn(second.run(given(left_off), CancellationToken::new()));
     sleep(Duration::from_secs(20)).await;
-    assert!(
-        notes.0.lock().unwrap().iter().any(|(job, next)| {
-            *job == key(2) && matches!(next, Next::GiveUp(SourceError::NotFound { .. }))
-        }),
-        "lost after 45 s in all, of which the first poller bore 30"
-    );
+    assert!(gave_up(&notes, &key(2)), "lost after 45 s in all, of which the first poller bore 30");
     let of_one = |log: &Log| log.requests.iter().filter(|(_, job, _)| *job == key(1)).count();
     assert_eq!(of_one(&service.log.lock().unwrap()), 1, "not before its time");
     running.await.unwrap();
     assert!(started.elapsed() > Duration::from_secs(200));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_borne_with_counts_though_a_question_is_under_way_when_the_poller_stops() {
+    let mut service = Service::new([]);
+    service.latency = Duration::from_secs(8);
+    let service = Arc::new(service);
+    let store = memory();
+    let (first, _) = poller(&service, &store, config(15));
+    // The first answer comes after 8 s, the second question soon after it: it has no answer yet at 15 s.
+    let left_off = run_for(Duration::from_secs(15), first, [watched(2)]).await;
+    let (mut second, notes) = poller(&service, &store, config(15));
+    second.patience = Patience::of_daemon(Duration::from_secs(14));
+    let running = tokio::spawn(second.run(given(left_off), CancellationToken::new()));
+    sleep(Duration::from_secs(9)).await;
+    assert!(gave_up(&notes, &key(2)), "given up at 23 s, for the first answer came at 8 s");
+    running.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
