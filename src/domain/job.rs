@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,45 @@ impl fmt::Display for JobKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.account, self.workflow_name, self.job_id)
     }
+}
+
+impl JobKey {
+    /// The workflow that the job runs.
+    pub fn workflow(&self) -> WorkflowKey {
+        WorkflowKey {
+            account: Arc::clone(&self.account),
+            kind: self.kind,
+            name: Arc::clone(&self.workflow_name),
+        }
+    }
+}
+
+/// What identifies one workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkflowKey {
+    /// Name of the account in the configuration.
+    pub account: Arc<str>,
+    /// The kind of its jobs.
+    pub kind: JobKind,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+impl fmt::Display for WorkflowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.account, self.name)
+    }
+}
+
+/// How long a job ran that has ended: from the start of its work, without the time it stood in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// The job.
+    pub job_id: Arc<str>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How long it ran.
+    pub run_time: Duration,
 }
 
 /// The statuses that the service documents for a job
@@ -169,6 +209,19 @@ pub struct Observation {
     pub status: ObservedStatus,
     /// Everything else that the answer held.
     pub details: JobDetails,
+}
+
+/// What a list of jobs says about one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSummary {
+    /// The job's id.
+    pub job_id: String,
+    /// Its status.
+    pub status: ObservedStatus,
+    /// When it was started: submitted, or at work. The service does not say which.
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    pub end_time: Option<Timestamp>,
 }
 
 /// What `GetMatchingJob` returns beside id and status, under the API's own names. Absent stays absent.

@@ -10,8 +10,8 @@ mod state;
 
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
 pub use job::{
-    ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Observation, ObservedStatus,
-    OutputSource, UnknownName,
+    ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobSummary, Observation,
+    ObservedStatus, OutputSource, PastRun, UnknownName, WorkflowKey,
 };
 pub use redelivery::{Redelivered, Redelivery};
 pub use route::{Filter, Route, Routing};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 pub use entity_resolution::{Config, EntityResolution};
 
-use crate::domain::{JobKey, Observation};
+use crate::domain::{JobKey, JobSummary, Observation, WorkflowKey};
 
 /// Answers questions about jobs. One request each, without retries: those belong to the caller.
 #[async_trait]
@@ -19,6 +19,17 @@ pub trait JobSource: Send + Sync {
     ///
     /// One of [`SourceError`], by what the caller can do about it.
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError>;
+
+    /// One page of the jobs of `workflow`, in whatever order the service has them: nothing is known of it.
+    ///
+    /// # Errors
+    ///
+    /// One of [`SourceError`].
+    async fn list_jobs(
+        &self,
+        workflow: &WorkflowKey,
+        page: Option<PageToken>,
+    ) -> Result<JobPage, SourceError>;
 
     /// One page of the account's matching workflow names.
     ///
@@ -31,6 +42,21 @@ pub trait JobSource: Send + Sync {
 /// Where the next page of a list begins, in the service's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageToken(pub String);
+
+/// One page of a workflow's jobs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobPage {
+    /// The jobs on this page, [`JobPage::MAX_JOBS`] at the most.
+    pub jobs: Vec<JobSummary>,
+    /// The page after it, if there is one.
+    pub next: Option<PageToken>,
+}
+
+impl JobPage {
+    /// Jobs on a page, as many as the service allows
+    /// (<https://docs.aws.amazon.com/entityresolution/latest/apireference/API_ListMatchingJobs.html>).
+    pub const MAX_JOBS: u16 = 25;
+}
 
 /// One page of workflow names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +72,8 @@ pub struct WorkflowPage {
 pub enum Operation {
     /// One job.
     GetMatchingJob,
+    /// The jobs of a workflow.
+    ListMatchingJobs,
     /// The account's workflows.
     ListMatchingWorkflows,
 }
@@ -55,6 +83,7 @@ impl Operation {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GetMatchingJob => "GetMatchingJob",
+            Self::ListMatchingJobs => "ListMatchingJobs",
             Self::ListMatchingWorkflows => "ListMatchingWorkflows",
         }
     }

@@ -14,10 +14,11 @@ use super::*;
 use crate::clock::TokioClock;
 use crate::domain::{
     Event, JobDetails, JobKind, ObservedStatus, Redelivered, Redelivery, Route, Routing,
+    WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
-use crate::source::{JobSource, PageToken, WorkflowPage};
+use crate::source::{JobPage, JobSource, PageToken, WorkflowPage};
 use crate::store::{
     Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
     Settlement, Store, StoreError,
@@ -120,6 +121,14 @@ impl JobSource for Service {
             _ => JobStatus::Queued,
         };
         Ok(Observation { status: ObservedStatus::Known(status), details: JobDetails::default() })
+    }
+
+    async fn list_jobs(
+        &self,
+        _workflow: &WorkflowKey,
+        _page: Option<PageToken>,
+    ) -> Result<JobPage, SourceError> {
+        Err(SourceError::AccessDenied { message: "no".into() })
     }
 
     async fn list_workflows(&self, _page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{JobKey, Observation};
-use crate::source::{JobSource, PageToken, SourceError, WorkflowPage};
+use crate::domain::{JobKey, Observation, WorkflowKey};
+use crate::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
 
 /// A source that remembers how it was answered.
 pub(super) struct Witness {
@@ -44,6 +44,14 @@ impl Witness {
 impl JobSource for Witness {
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
         self.note(self.source.observe(job).await)
+    }
+
+    async fn list_jobs(
+        &self,
+        workflow: &WorkflowKey,
+        page: Option<PageToken>,
+    ) -> Result<JobPage, SourceError> {
+        self.note(self.source.list_jobs(workflow, page).await)
     }
 
     async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::domain::{JobDetails, Observation, ObservedStatus};
-use crate::source::{PageToken, SourceError, WorkflowPage};
+use crate::domain::{JobDetails, JobSummary, Observation, ObservedStatus};
+use crate::source::{JobPage, PageToken, SourceError, WorkflowPage};
 
 /// Reads the answer of `GetMatchingJob` for `job_id`.
 pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, SourceError> {
@@ -33,18 +33,48 @@ pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, Sour
 /// Reads one answer of `ListMatchingWorkflows`.
 pub(super) fn workflow_page(body: &[u8]) -> Result<WorkflowPage, SourceError> {
     let answer = object(body)?;
-    let names = match answer.get("workflowSummaries") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(summaries)) => {
-            let name = |summary: &Value| summary.get("workflowName")?.as_str().map(str::to_owned);
-            summaries.iter().map(name).collect::<Option<_>>().ok_or_else(|| {
-                malformed(format_args!("an entry of workflowSummaries has no workflowName"))
-            })?
-        }
-        Some(_) => return Err(malformed(format_args!("workflowSummaries is not a list"))),
-    };
+    let names = entries(&answer, "workflowSummaries", |summary| {
+        Ok(required(summary, "workflowName")?.to_owned())
+    })?;
+    Ok(WorkflowPage { names, next: next_page(&answer) })
+}
+
+/// Reads one answer of `ListMatchingJobs`.
+pub(super) fn job_page(body: &[u8]) -> Result<JobPage, SourceError> {
+    let answer = object(body)?;
+    let jobs = entries(&answer, "jobs", |summary| {
+        Ok(JobSummary {
+            job_id: required(summary, "jobId")?.to_owned(),
+            status: ObservedStatus::from(required(summary, "status")?),
+            start_time: summary.get("startTime").and_then(timestamp),
+            end_time: summary.get("endTime").and_then(timestamp),
+        })
+    })?;
+    Ok(JobPage { jobs, next: next_page(&answer) })
+}
+
+/// The entries of a list. An answer without the list has none.
+fn entries<T>(
+    answer: &Map<String, Value>,
+    list: &str,
+    read: impl Fn(&Map<String, Value>) -> Result<T, SourceError>,
+) -> Result<Vec<T>, SourceError> {
+    match answer.get(list) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .map(|entry| match entry {
+                Value::Object(entry) => read(entry),
+                _ => Err(malformed(format_args!("an entry of {list} is no object"))),
+            })
+            .collect(),
+        Some(_) => Err(malformed(format_args!("{list} is not a list"))),
+    }
+}
+
+fn next_page(answer: &Map<String, Value>) -> Option<PageToken> {
     let token = answer.get("nextToken").and_then(Value::as_str).filter(|token| !token.is_empty());
-    Ok(WorkflowPage { names, next: token.map(|token| PageToken(token.to_owned())) })
+    token.map(|token| PageToken(token.to_owned()))
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, SourceError> {

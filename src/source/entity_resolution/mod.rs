@@ -19,9 +19,9 @@ use aws_sdk_entityresolution::Client;
 use aws_sdk_entityresolution::config::{self, IdentityCache};
 use aws_sdk_entityresolution::error::SdkError;
 
-use super::{JobSource, Operation, PageToken, SourceError, WorkflowPage};
+use super::{JobPage, JobSource, Operation, PageToken, SourceError, WorkflowPage};
 use crate::aws::{Access, Aws};
-use crate::domain::{JobKey, JobKind, Observation};
+use crate::domain::{JobKey, JobKind, Observation, WorkflowKey};
 use exchange::{Answer, Listener};
 use refusal::Permission;
 
@@ -124,14 +124,7 @@ fn new_client(sdk: &SdkConfig) -> Client {
 #[async_trait]
 impl JobSource for EntityResolution {
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
-        if job.kind != JobKind::Matching {
-            return Err(SourceError::Invalid {
-                message: format!(
-                    "job {} is of kind {}: this version follows matching jobs only",
-                    job.job_id, job.kind
-                ),
-            });
-        }
+        only_matching(job.kind)?;
         let client = self.client();
         let listener = Listener::default();
         let sent = client
@@ -147,6 +140,28 @@ impl JobSource for EntityResolution {
         answer::observation(answer.body(), &job.job_id)
     }
 
+    async fn list_jobs(
+        &self,
+        workflow: &WorkflowKey,
+        page: Option<PageToken>,
+    ) -> Result<JobPage, SourceError> {
+        only_matching(workflow.kind)?;
+        let client = self.client();
+        let listener = Listener::default();
+        let sent = client
+            .list_matching_jobs()
+            .workflow_name(&*workflow.name)
+            .max_results(JobPage::MAX_JOBS.into())
+            .set_next_token(page.map(|PageToken(token)| token))
+            .customize()
+            .interceptor(listener.clone())
+            .send()
+            .await;
+        let permission = Permission::on_workflow(Operation::ListMatchingJobs, &workflow.name);
+        let answer = self.granted(&client, listener, sent, permission)?;
+        answer::job_page(answer.body())
+    }
+
     async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
         let client = self.client();
         let listener = Listener::default();
@@ -160,6 +175,15 @@ impl JobSource for EntityResolution {
         let permission = Permission::on_everything(Operation::ListMatchingWorkflows);
         let answer = self.granted(&client, listener, sent, permission)?;
         answer::workflow_page(answer.body())
+    }
+}
+
+fn only_matching(kind: JobKind) -> Result<(), SourceError> {
+    match kind {
+        JobKind::Matching => Ok(()),
+        JobKind::IdMapping => Err(SourceError::Invalid {
+            message: format!("kind {kind}: this version follows matching jobs only"),
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use matchwatch::domain::{JobKey, JobKind, JobStatus, ObservedStatus};
 use matchwatch::source::{JobSource, PageToken};
 use serde_json::json;
 
-use super::{LONG, Reply, ScriptedServer, job, keys, observe, running, source};
+use super::{LONG, Reply, ScriptedServer, job, keys, observe, running, source, workflow};
 
 #[tokio::test]
 async fn everything_that_the_api_tells_is_observed() {
@@ -161,4 +161,52 @@ async fn an_empty_answer_is_no_list_of_workflows() {
     let server = ScriptedServer::start([Reply::new(200, &[], "")]).await;
     let source = source(&server.url(), LONG, keys("AKID")).await;
     assert_eq!(source.list_workflows(None).await.unwrap_err().reason(), "unavailable");
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_workflow_are_listed_page_by_page_with_what_the_list_says_of_them() {
+    let server = ScriptedServer::start([
+        Reply::json(
+            200,
+            &json!({
+                "jobs": [
+                    { "jobId": "1", "status": "RUNNING", "startTime": 1_700_000_000.5 },
+                    { "jobId": "2", "status": "PAUSED" },
+                ],
+                "nextToken": "t/2",
+            }),
+        ),
+        Reply::json(
+            200,
+            &json!({ "jobs": [{ "jobId": "3", "status": "FAILED", "endTime": 1_700_000_060 }] }),
+        ),
+    ])
+    .await;
+    let source = source(&server.url(), LONG, keys("AKID")).await;
+    let first = source.list_jobs(&workflow(), None).await.unwrap();
+    let told: Vec<_> = first.jobs.iter().map(|job| (&*job.job_id, job.status.as_str())).collect();
+    assert_eq!(told, [("1", "RUNNING"), ("2", "PAUSED")]);
+    assert_eq!(first.jobs[0].start_time, "2023-11-14T22:13:20.5Z".parse().ok());
+    assert_eq!(first.next, Some(PageToken("t/2".to_owned())));
+    let second = source.list_jobs(&workflow(), first.next).await.unwrap();
+    assert_eq!(second.jobs[0].end_time, "2023-11-14T22:14:20Z".parse().ok());
+    assert_eq!(second.next, None);
+    let lines: Vec<_> = server.requests().into_iter().map(|request| request.line).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /matchingworkflows/customers/jobs?maxResults=25 HTTP/1.1",
+            "GET /matchingworkflows/customers/jobs?nextToken=t%2F2&maxResults=25 HTTP/1.1"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_names_a_job_without_its_status_is_no_list_of_jobs() {
+    for body in [json!({ "jobs": [{ "jobId": "1" }] }), json!({ "jobs": 1 }), json!([])] {
+        let server = ScriptedServer::start([Reply::json(200, &body)]).await;
+        let source = source(&server.url(), LONG, keys("AKID")).await;
+        let error = source.list_jobs(&workflow(), None).await.unwrap_err();
+        assert_eq!(error.reason(), "unavailable");
+    }
 }

@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use matchwatch::aws::{Access, Aws};
-use matchwatch::domain::{JobKey, JobKind, Observation};
+use matchwatch::domain::{JobKey, JobKind, Observation, WorkflowKey};
 use matchwatch::source::{EntityResolution, JobSource, SourceError};
 
 use crate::support::scripted::{Reply, ScriptedServer};
@@ -27,6 +27,10 @@ fn job() -> JobKey {
         workflow_name: "customers".into(),
         job_id: "job-1".into(),
     }
+}
+
+fn workflow() -> WorkflowKey {
+    job().workflow()
 }
 
 fn keys(access_key_id: &str) -> Credentials {

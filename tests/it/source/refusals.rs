@@ -129,6 +129,11 @@ async fn a_denied_list_names_its_own_permission() {
     let error = source.list_workflows(None).await.unwrap_err();
     let needed = "this needs entityresolution:ListMatchingWorkflows on *";
     assert!(error.to_string().ends_with(needed), "{error}");
+    let server = ScriptedServer::start([super::error(403, "AccessDeniedException", "No.")]).await;
+    let source = super::source(&server.url(), LONG, keys("AKID")).await;
+    let error = source.list_jobs(&super::workflow(), None).await.unwrap_err();
+    let needed = "this needs entityresolution:ListMatchingJobs on matchingworkflow/customers";
+    assert!(error.to_string().ends_with(needed), "{error}");
 }
 
 #[tokio::test]
