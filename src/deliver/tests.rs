@@ -13,14 +13,15 @@ use super::{Config, Stop, Worker};
 use crate::backoff;
 use crate::clock::{SharedClock, TokioClock};
 use crate::domain::{
-    Event, JobDetails, JobKey, JobKind, JobStatus, Message, Redelivered, Redelivery, Transition,
+    Event, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered, Redelivery,
+    Transition, WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::{Notifier, Outcome};
 use crate::store::{
     Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
-    Settlement, Store, StoreError,
+    Settlement, Standing, Store, StoreError,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -286,8 +287,14 @@ impl Store for Ruined {
     async fn next_due(&self, _: &str, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }
-    async fn status(&self, _: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        Ok(None)
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
+        Ok(vec![None; jobs.len()])
+    }
+    async fn learn(&self, _: &WorkflowKey, _: &[PastRun]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn past_runs(&self, _: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
+        Ok(Vec::new())
     }
     async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
         Ok(Recorded::Superseded(None))

@@ -2,6 +2,7 @@
 
 mod abandonment;
 pub(super) mod model;
+mod past_runs;
 mod redelivery;
 mod retention;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::abandonment::*;
+pub(super) use self::past_runs::*;
 pub(super) use self::redelivery::*;
 pub(super) use self::retention::*;
 use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store};
@@ -84,6 +86,11 @@ macro_rules! tests {
             an_event_that_nobody_was_told_is_forgotten_too
             a_dead_delivery_that_was_made_after_all_is_forgotten_in_time
             a_long_past_is_forgotten_in_batches
+            past_runs_are_told_in_the_order_in_which_they_ended
+            past_runs_of_one_workflow_are_not_those_of_another
+            a_run_that_is_known_stays_as_it_is
+            of_many_past_runs_those_that_ended_last_are_kept
+            the_standing_of_many_jobs_is_told_in_the_order_asked_for
         }
     };
     (@each $fresh:expr; $($name:ident)+) => {

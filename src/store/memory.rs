@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
-    Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, PAST_RUNS_KEPT, Position, Pruned, Recorded, Retention,
+    Settlement, Standing, Store, StoreError,
 };
-use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
+use crate::domain::{JobKey, JobStatus, Message, PastRun, Redelivered, Redelivery, WorkflowKey};
 
 /// Keeps everything in memory, until it is pruned: for `wait`, `demo` and tests.
 #[derive(Debug, Default)]
@@ -26,8 +27,10 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        Ok(self.kept().jobs.get(job).map(|job| job.status))
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
+        let kept = self.kept();
+        let standing = |job: &Job| Standing { status: job.status, since: job.updated_at };
+        Ok(jobs.iter().map(|job| kept.jobs.get(job).map(standing)).collect())
     }
 
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
@@ -93,6 +96,15 @@ impl Store for MemoryStore {
         Ok(Pruned { removed: self.kept().prune(retention), next: None })
     }
 
+    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
+        self.kept().learn(workflow, runs);
+        Ok(())
+    }
+
+    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
+        Ok(self.kept().past_runs.get(workflow).cloned().unwrap_or_default())
+    }
+
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let kept = self.kept();
         let backlogs = kept.outboxes.iter().map(|(notifier, outbox)| outbox.backlog(notifier));
@@ -112,6 +124,8 @@ struct Kept {
     events: HashMap<Uuid, Told>,
     last_delivery: i64,
     outboxes: BTreeMap<Arc<str>, Outbox>,
+    /// In the order in which they ended.
+    past_runs: HashMap<WorkflowKey, Vec<PastRun>>,
 }
 
 /// A job.
@@ -129,6 +143,20 @@ struct Told {
 }
 
 impl Kept {
+    fn learn(&mut self, workflow: &WorkflowKey, runs: &[PastRun]) {
+        let known = self.past_runs.entry(workflow.clone()).or_default();
+        for run in runs {
+            if !known.iter().any(|known| known.job_id == run.job_id) {
+                let ended_at = to_the_microsecond(run.ended_at);
+                let micros = u64::try_from(run.run_time.as_micros()).unwrap_or(u64::MAX);
+                let run_time = Duration::from_micros(micros);
+                known.push(PastRun { ended_at, run_time, ..run.clone() });
+            }
+        }
+        known.sort_by(|a, b| (a.ended_at, &a.job_id).cmp(&(b.ended_at, &b.job_id)));
+        known.drain(..known.len().saturating_sub(PAST_RUNS_KEPT));
+    }
+
     fn record(&mut self, change: &Change) -> Recorded {
         let status = self.jobs.get(&change.job).map(|job| job.status);
         if status != change.from {

@@ -17,7 +17,7 @@ pub use memory::MemoryStore;
 pub use retention::{Position, Pruned, Retention};
 pub use sqlite::{Config as SqliteConfig, SqliteStore, SqliteView};
 
-use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
+use crate::domain::{JobKey, JobStatus, Message, PastRun, Redelivered, Redelivery, WorkflowKey};
 
 /// Keeps what must not be lost.
 ///
@@ -31,8 +31,14 @@ use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
 /// stand beside the line: they wait for nothing but their own due time, and nothing waits for them.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// How far `jobs` have got, in their order; `None` where nothing is recorded.
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError>;
+
     /// The last recorded status of `job`; `None` where nothing is recorded.
-    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError>;
+    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
+        let mut standings = self.standings(std::slice::from_ref(job)).await?;
+        Ok(standings.pop().flatten().map(|standing| standing.status))
+    }
 
     /// Records a change: the job's new status, its event, and one pending delivery for each notifier named,
     /// all of it or nothing. Changes nothing if the job's status is not [`Change::from`] any more.
@@ -90,6 +96,13 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Pruned, StoreError>;
 
+    /// Keeps how long jobs of `workflow` ran: of each workflow the [`PAST_RUNS_KEPT`] that ended last. What is known of
+    /// a job stays as it is.
+    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError>;
+
+    /// How long jobs of `workflow` ran, in the order in which they ended.
+    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError>;
+
     /// How many deliveries wait or are dead, for each notifier that has any, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;
 
@@ -105,6 +118,18 @@ pub trait Store: Send + Sync {
     /// Waits until all that was accepted is safe, and lets go of the store. Every later call fails, or finds
     /// what is in memory.
     async fn close(&self);
+}
+
+/// Past runs that are kept of each workflow: more say nothing new, for older ones weigh less.
+pub const PAST_RUNS_KEPT: usize = 100;
+
+/// How far a job has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its last recorded status.
+    pub status: JobStatus,
+    /// When that was recorded.
+    pub since: Timestamp,
 }
 
 /// A transition to record, with the event that tells it and those who are to be told.

@@ -2,9 +2,11 @@
 
 mod file;
 mod lock;
+mod past_runs;
 mod prune;
 mod redeliver;
 mod refusal;
+mod standings;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -29,9 +31,9 @@ pub use self::view::SqliteView;
 use self::writer::Write;
 use super::{
     Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
-    Store, StoreError,
+    Standing, Store, StoreError,
 };
-use crate::domain::{JobKey, JobStatus, Redelivered, Redelivery};
+use crate::domain::{JobKey, PastRun, Redelivered, Redelivery, WorkflowKey};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -123,9 +125,9 @@ impl Shared {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
         let mut connection = self.connection().await?;
-        statements::status(&mut connection, job).await.map_err(|error| self.refused(error))
+        standings::standings(&mut connection, jobs).await.map_err(|error| self.refused(error))
     }
 
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
@@ -204,6 +206,16 @@ impl Store for SqliteStore {
         prune::prune(&mut connection, retention, from, limit)
             .await
             .map_err(|error| self.refused(error))
+    }
+
+    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        past_runs::learn(&mut connection, workflow, runs).await.map_err(|error| self.refused(error))
+    }
+
+    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
+        let mut connection = self.connection().await?;
+        past_runs::of_workflow(&mut connection, workflow).await.map_err(|error| self.refused(error))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::clock::TokioClock;
 use crate::domain::{
-    Event, JobDetails, JobKind, ObservedStatus, Redelivered, Redelivery, Route, Routing,
+    Event, JobDetails, JobKind, ObservedStatus, PastRun, Redelivered, Redelivery, Route, Routing,
     WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::source::{JobPage, JobSource, PageToken, WorkflowPage};
 use crate::store::{
     Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
-    Settlement, Store, StoreError,
+    Settlement, Standing, Store, StoreError,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -154,8 +154,14 @@ impl Store for Refusing {
         }
         self.store.record(change).await
     }
-    async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        self.store.status(job).await
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
+        self.store.standings(jobs).await
+    }
+    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
+        self.store.learn(workflow, runs).await
+    }
+    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
+        self.store.past_runs(workflow).await
     }
     async fn due(
         &self,

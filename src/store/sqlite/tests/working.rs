@@ -314,6 +314,7 @@ async fn no_question_looks_through_all_deliveries() {
     let mut connection = store.connection().await.unwrap();
     for (statement, index) in [
         (statements::STATUS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
+        (standings::STANDINGS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
         (statements::DUE, "d USING INDEX deliveries_due (notifier=? AND due_at<?)"),
         (statements::DUE, "e USING INDEX sqlite_autoindex_events_1 (id=?)"),
         (statements::NEXT_DUE, "USING COVERING INDEX deliveries_due (notifier=? AND due_at>?)"),
@@ -331,7 +332,10 @@ async fn no_question_looks_through_all_deliveries() {
                 .map(|row| row.get("detail"))
                 .collect();
         assert!(plan.iter().any(|line| line.contains(index)), "{statement}: {plan:#?}");
-        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{statement}: {plan:#?}");
+        // What was asked is put in order, and no more than that.
+        let sorts = statement == standings::STANDINGS;
+        let sorted = plan.iter().any(|line| line.contains("TEMP B-TREE"));
+        assert_eq!(sorted, sorts, "{statement}: {plan:#?}");
         let scans = plan.iter().filter(|line| line.contains("SCAN deliveries")).count();
         assert_eq!(scans, usize::from(statement == statements::BACKLOG), "{statement}: {plan:#?}");
     }

@@ -1,0 +1,45 @@
+//! How far jobs have got, many at a time: a daemon that starts asks for all that it watches.
+
+use serde_json::json;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::statements::{instant, unreadable};
+use crate::domain::JobKey;
+use crate::store::Standing;
+
+/// Jobs in one question.
+const MOST: usize = 1_000;
+
+/// The keys are a JSON list of lists.
+pub(super) const STANDINGS: &str = "SELECT jobs.status, jobs.updated_at
+    FROM json_each(?) AS asked LEFT JOIN jobs
+        ON jobs.account = asked.value ->> 0 AND jobs.kind = asked.value ->> 1
+        AND jobs.workflow_name = asked.value ->> 2 AND jobs.job_id = asked.value ->> 3
+    ORDER BY asked.key";
+
+pub(super) async fn standings(
+    connection: &mut SqliteConnection,
+    jobs: &[JobKey],
+) -> Result<Vec<Option<Standing>>, sqlx::Error> {
+    let mut standings = Vec::with_capacity(jobs.len());
+    for jobs in jobs.chunks(MOST) {
+        let keys: Vec<_> = jobs
+            .iter()
+            .map(|job| json!([*job.account, job.kind.as_str(), *job.workflow_name, *job.job_id]))
+            .collect();
+        let rows = sqlx::query(STANDINGS)
+            .bind(serde_json::Value::from(keys).to_string())
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in rows {
+            let Some(status) = row.try_get::<Option<&str>, _>("status")? else {
+                standings.push(None);
+                continue;
+            };
+            let status = status.parse().map_err(|error| unreadable("status", error))?;
+            let since = instant(row.try_get("updated_at")?, "updated_at")?;
+            standings.push(Some(Standing { status, since }));
+        }
+    }
+    Ok(standings)
+}
