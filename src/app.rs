@@ -31,7 +31,7 @@ pub use reload::{ReadSettings, ReloadError, Reloader};
 use control::DaemonControl;
 use crew::Crew;
 use outbox::send_again;
-use plan::{Base, Budgets, Plan};
+use plan::{Base, KnownLimits, Plan};
 use reload::{Outcome, needs_restart};
 use status::DaemonStatus;
 
@@ -103,7 +103,7 @@ impl Daemon {
         let clock = Arc::new(SystemClock);
         let (status, stdout) = (Arc::new(status), Arc::default());
         let base = Base { store, clock, metrics, status, stdout, recorded };
-        let plan = base.plan(settings, &Budgets::new()).await?;
+        let plan = base.plan(settings, &KnownLimits::new()).await?;
         base.metrics.config_accepted(base.clock.now());
         let (ask, reloads) = mpsc::unbounded_channel();
         let jobs_ended = CancellationToken::new();
@@ -217,7 +217,7 @@ impl Watch {
     async fn plan_anew(&self) -> Result<(Plan, Vec<String>), ReloadError> {
         let Loaded { settings, warnings } = (self.read_settings)().map_err(ReloadError::Config)?;
         needs_restart(&self.settings, &settings)?;
-        let plan = self.base.plan(&settings, self.crew.budgets()).await;
+        let plan = self.base.plan(&settings, self.crew.limits()).await;
         let warnings = warnings.iter().map(ToString::to_string).collect();
         Ok((plan.map_err(ReloadError::Start)?, warnings))
     }

@@ -24,6 +24,10 @@ pub struct Metrics {
     pub request_seconds: HistogramVec,
     /// Requests a second that the pacer allows at present. `account`, `operation`.
     pub pacer_rate: GaugeVec,
+    /// Requests a second that are wanted at the present price. `account`, `operation`.
+    pub demand: GaugeVec,
+    /// The price of a call: seconds of delay that it must save at present. `account`, `operation`.
+    pub call_worth: GaugeVec,
     /// Seconds that a poll was sent later than planned. `account`.
     pub poll_lateness_seconds: HistogramVec,
     /// Watched jobs. `account`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
@@ -89,6 +93,18 @@ impl Metrics {
                 &registry,
                 "pacer_requests_per_second",
                 "Requests a second that the pacer allows at present",
+                &["account", "operation"],
+            )?,
+            demand: gauge(
+                &registry,
+                "poll_demand_requests_per_second",
+                "Requests a second that are wanted at the present price of a call",
+                &["account", "operation"],
+            )?,
+            call_worth: gauge(
+                &registry,
+                "poll_call_worth_seconds",
+                "Seconds of delay that a call must save at present",
                 &["account", "operation"],
             )?,
             poll_lateness_seconds: histogram(

@@ -14,7 +14,7 @@ use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{self, EntityResolution};
 use crate::store::{MemoryStore, Store, StoreError};
-use crate::watch::{self, Account, Budget, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{self, Account, Budgets, Observer, Patience, Poller, WatchedJob};
 
 /// An account, ready to be asked.
 ///
@@ -35,7 +35,7 @@ pub async fn connect(
 }
 
 /// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on. It shares
-/// `budget` with whoever else asks the account.
+/// `budgets` with whoever else asks the account.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub async fn connect(
 pub fn step_poller(
     account: Account,
     config: watch::Config,
-    budget: Budget,
+    budgets: Budgets,
     observer: Arc<dyn Observer>,
 ) -> Result<Poller, StartError> {
     let (recorded, _) = channel::channel(());
@@ -52,7 +52,7 @@ pub fn step_poller(
         store: Arc::new(MemoryStore::default()),
         routing: Routing::default(),
         clock: Arc::new(SystemClock),
-        budget,
+        budgets,
         config,
         patience: Patience::OF_STEP,
         metrics: Metrics::new()?,
@@ -68,8 +68,9 @@ pub(super) async fn watched_jobs(
     account: &Arc<str>,
     store: &dyn Store,
 ) -> Result<Vec<WatchedJob>, StoreError> {
-    let mut jobs: HashMap<JobKey, WatchedJob> = HashMap::new();
+    let mut notifiers: HashMap<JobKey, Arc<[Arc<str>]>> = HashMap::new();
     for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
+        let told: Arc<[_]> = watch.notifiers.clone().into();
         for job_id in &watch.job_ids {
             let key = JobKey {
                 account: Arc::clone(account),
@@ -77,10 +78,14 @@ pub(super) async fn watched_jobs(
                 workflow_name: Arc::clone(&watch.workflow_name),
                 job_id: Arc::clone(job_id),
             };
-            let status = store.status(&key).await?;
-            let notifiers = watch.notifiers.clone().into();
-            jobs.insert(key.clone(), WatchedJob { key, status, notifiers, place: None });
+            notifiers.insert(key, Arc::clone(&told));
         }
     }
-    Ok(jobs.into_values().collect())
+    let keys: Vec<_> = notifiers.keys().cloned().collect();
+    let standings = store.standings(&keys).await?;
+    let jobs = notifiers.into_iter().zip(standings).map(|((key, notifiers), standing)| {
+        let (status, since) = standing.map(|known| (known.status, known.since)).unzip();
+        WatchedJob { key, status, since, notifiers, place: None }
+    });
+    Ok(jobs.collect())
 }

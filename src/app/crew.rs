@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Base, Budgets, Plan, PlannedAccount};
+use super::plan::{Base, KnownLimits, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
 use crate::domain::JobKey;
@@ -36,7 +36,7 @@ pub(super) struct Crew {
     workers: JoinSet<()>,
     /// Who works for each notifier.
     desks: HashMap<Arc<str>, Desk>,
-    budgets: Budgets,
+    limits: KnownLimits,
 }
 
 /// The place of the one who works for a notifier.
@@ -59,15 +59,15 @@ impl Crew {
             janitor: JoinSet::new(),
             workers: JoinSet::new(),
             desks: HashMap::new(),
-            budgets: Budgets::new(),
+            limits: KnownLimits::new(),
         };
         crew.take_up(plan, &mut Schedule::new());
         crew
     }
 
     /// What is known of the accounts' limits.
-    pub(super) const fn budgets(&self) -> &Budgets {
-        &self.budgets
+    pub(super) const fn limits(&self) -> &KnownLimits {
+        &self.limits
     }
 
     /// Hands everything over to those of another plan. Jobs keep their place in the schedule; what is being told is
@@ -82,6 +82,8 @@ impl Crew {
         self.round = self.no_more_questions.child_token();
         self.base.metrics.jobs.reset();
         self.base.metrics.pacer_rate.reset();
+        self.base.metrics.demand.reset();
+        self.base.metrics.call_worth.reset();
         self.take_up(plan, &mut schedule);
         Ok(())
     }
@@ -91,16 +93,17 @@ impl Crew {
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
         let statuses = accounts.iter().map(|account| Arc::clone(&account.status)).collect();
         self.base.status.watch_over(statuses, names.clone());
-        self.budgets = accounts
+        self.limits = accounts
             .iter()
             .map(|PlannedAccount { poller, .. }| {
-                (Arc::clone(&poller.account.name), poller.budget.clone())
+                (Arc::clone(&poller.account.name), poller.budgets.clone())
             })
             .collect();
         for account in &settings.accounts {
-            let rate = account.get_rate.unwrap_or(settings.watch.get_rate);
-            if let Some(budget) = self.budgets.get(&account.name) {
-                budget.set_max_rate(rate);
+            if let Some(budgets) = self.limits.get(&account.name) {
+                let (get, list) = settings.rates(account);
+                budgets.gets.set_max_rate(get);
+                budgets.lists.set_max_rate(list);
             }
         }
         for account in accounts {

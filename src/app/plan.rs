@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::notify::Stdout;
 use crate::source;
 use crate::store::Store;
-use crate::watch::{Budget, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{Budgets, Observer, Patience, Poller, WatchedJob};
 
 /// What stays as it is while settings come and go.
 #[derive(Clone)]
@@ -51,17 +51,17 @@ pub(super) struct PlannedAccount {
 }
 
 /// What is known of the accounts' limits, by account.
-pub(super) type Budgets = HashMap<Arc<str>, Budget>;
+pub(super) type KnownLimits = HashMap<Arc<str>, Budgets>;
 
 impl Base {
     /// Finds credentials, builds the notifiers, looks up how far the jobs are. Nothing is asked and nobody is told.
     pub(super) async fn plan(
         &self,
         settings: &Settings,
-        budgets: &Budgets,
+        limits: &KnownLimits,
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
-        let accounts = self.plan_accounts(&aws, settings, budgets).await?;
+        let accounts = self.plan_accounts(&aws, settings, limits).await?;
         let watched = accounts.iter().flat_map(|account| &account.jobs);
         let watched: HashSet<_> = watched.map(|job| job.key.clone()).collect();
         let janitor = Janitor {
@@ -79,7 +79,7 @@ impl Base {
         &self,
         aws: &Aws,
         settings: &Settings,
-        budgets: &Budgets,
+        limits: &KnownLimits,
     ) -> Result<Vec<PlannedAccount>, StartError> {
         let routing = routing(settings);
         let mut accounts = Vec::new();
@@ -92,7 +92,6 @@ impl Base {
             let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
             let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
-            let rate = account.get_rate.unwrap_or(settings.watch.get_rate);
             let poller = Poller {
                 account: connect(aws, Arc::clone(&account.name), &config).await?,
                 store: Arc::clone(&self.store),
@@ -100,7 +99,10 @@ impl Base {
                 clock: Arc::clone(&self.clock),
                 config: settings.watch.clone(),
                 patience: Patience::of_daemon(settings.watch.not_found_grace),
-                budget: budgets.get(&account.name).cloned().unwrap_or_else(|| Budget::new(rate)),
+                budgets: limits.get(&account.name).cloned().unwrap_or_else(|| {
+                    let (get, list) = settings.rates(account);
+                    Budgets::new(get, list)
+                }),
                 metrics: self.metrics.clone(),
                 observer: Arc::clone(&status) as Arc<dyn Observer>,
                 recorded: self.recorded.clone(),

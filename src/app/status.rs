@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{JobKey, Observation};
+use crate::domain::{JobKey, Observation, WorkflowKey};
 use crate::heartbeat::{self, Heartbeat};
 use crate::http::Status;
 use crate::metrics::Metrics;
@@ -159,24 +159,38 @@ impl AccountStatus {
     fn may_work(&self) -> bool {
         lock(&self.answers).account_may_work()
     }
-}
 
-impl Observer for AccountStatus {
-    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
+    /// Takes in an answer, and says aloud if the account works again or does not any more.
+    fn note(&self, error: Option<&SourceError>, take_in: impl FnOnce(&mut Answers)) {
         let mut answers = lock(&self.answers);
         let worked = answers.account_may_work();
-        answers.take(&job.workflow_name, answer.map(drop));
-        // A workflow that is not asked about any more says nothing of the account's present. If another of its jobs
-        // is still live, that one's next answer brings it back.
-        if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
-            answers.denied.remove(&job.workflow_name);
-        }
-        match (worked, answers.account_may_work(), answer) {
-            (true, false, Err(error)) => {
+        take_in(&mut answers);
+        match (worked, answers.account_may_work(), error) {
+            (true, false, Some(error)) => {
                 tracing::warn!(account = %self.name, %error, "account does not work");
             }
             (false, true, _) => tracing::info!(account = %self.name, "account works again"),
             _ => {}
+        }
+    }
+}
+
+impl Observer for AccountStatus {
+    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
+        self.note(answer.err(), |answers| {
+            answers.take(&job.workflow_name, answer.map(drop));
+            // A workflow that is not asked about any more says nothing of the account's present. If another of its jobs
+            // is still live, that one's next answer brings it back.
+            if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
+                answers.denied.remove(&job.workflow_name);
+            }
+        });
+    }
+
+    fn listed(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
+        // Jobs can be asked about one by one where lists are refused: that breaks nothing.
+        if answer.is_ok() || matches!(answer, Err(SourceError::Unavailable { .. })) {
+            self.note(answer.err(), |answers| answers.take(&workflow.name, answer));
         }
     }
 }
@@ -260,6 +274,23 @@ mod tests {
         denies(&account, "customers");
         assert!(!account.may_work());
         answers(&account, "customers");
+        assert!(account.may_work());
+    }
+
+    #[test]
+    fn lists_that_are_refused_break_no_account_and_those_that_are_answered_mend_one() {
+        let account = account(&["customers"]);
+        let workflow = job("customers").workflow();
+        let denied = SourceError::AccessDenied { message: "no".into() };
+        for _ in 0..10 {
+            account.listed(&workflow, Err(&denied));
+        }
+        assert!(account.may_work());
+        for _ in 0..3 {
+            is_silent(&account);
+        }
+        assert!(!account.may_work());
+        account.listed(&workflow, Ok(()));
         assert!(account.may_work());
     }
 

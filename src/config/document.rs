@@ -157,8 +157,11 @@ fn store(mut section: Section<'_>) -> (StoreSettings, Duration) {
 }
 
 fn poll(mut section: Section<'_>) -> (watch::Config, Duration) {
+    let interval = || duration(SECOND..=10 * MINUTE);
     let watch = watch::Config {
-        interval: section.get("interval", duration(SECOND..=10 * MINUTE)).unwrap_or(15 * SECOND),
+        call_worth: section.get("call_worth", duration(MILLISECOND..=HOUR)).unwrap_or(SECOND),
+        min_interval: section.get("min_interval", interval()).unwrap_or(SECOND),
+        max_interval: section.get("max_interval", interval()).unwrap_or(10 * MINUTE),
         backoff: backoff(&mut section, SECOND, 2 * MINUTE),
         get_rate: section.get("get_rate", number(RATES)).unwrap_or(5.0),
         list_rate: section.get("list_rate", number(RATES)).unwrap_or(2.5),
@@ -170,6 +173,11 @@ fn poll(mut section: Section<'_>) -> (watch::Config, Duration) {
     let request_timeout = section
         .get("request_timeout", duration(MILLISECOND..=10 * MINUTE))
         .unwrap_or(crate::source::Config::DEFAULT_REQUEST_TIMEOUT);
+    if watch.min_interval > watch.max_interval {
+        let key = if section.has("max_interval") { "max_interval" } else { "min_interval" };
+        let text = "`max_interval` is shorter than `min_interval`; make it at least as long";
+        section.does_not_fit(&section.span_of(key), key, text);
+    }
     section.finish();
     (watch, request_timeout)
 }

@@ -39,6 +39,16 @@ pub struct Settings {
     pub notifiers: Vec<NotifierSettings>,
 }
 
+impl Settings {
+    /// Requests a second that `account` may be asked: for one job, and for lists.
+    pub fn rates(&self, account: &AccountSettings) -> (f64, f64) {
+        (
+            account.get_rate.unwrap_or(self.watch.get_rate),
+            account.list_rate.unwrap_or(self.watch.list_rate),
+        )
+    }
+}
+
 /// Which jobs a configuration speaks of, and where they run: what `wait` asks it for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Followed {

@@ -2,43 +2,68 @@
 
 use std::time::Duration;
 
-/// No job is asked about more often.
-pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// No job is asked about less often.
-pub const MAX_INTERVAL: Duration = Duration::from_mins(10);
 /// Delays are spread by this share to either side, so that jobs that started together drift apart.
-pub(super) const JITTER: f64 = 0.1;
+const JITTER: f64 = 0.08;
 
-/// The delay before the next question, for the interval asked for.
-///
-/// `random` is evenly drawn from 0..1. The delay stays within `MIN_INTERVAL` and `MAX_INTERVAL`.
-pub(super) fn delay(interval: Duration, random: f64) -> Duration {
-    let spread = 1.0 + JITTER * (2.0 * random - 1.0);
-    interval.clamp(MIN_INTERVAL, MAX_INTERVAL).mul_f64(spread).clamp(MIN_INTERVAL, MAX_INTERVAL)
+/// The shortest and the longest time between two questions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Limits {
+    pub(super) min: Duration,
+    pub(super) max: Duration,
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// How long the jobs of a workflow run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RunTimes {}
 
-    use super::*;
+/// The job at work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runner<'r> {
+    pub(super) run_times: &'r RunTimes,
+    pub(super) elapsed: Duration,
+}
 
-    #[test]
-    fn an_even_draw_gives_the_interval_asked_for() {
-        assert_eq!(delay(Duration::from_secs(15), 0.5), Duration::from_secs(15));
+/// When a job that runs will have ended, counted from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eta {
+    /// One job in ten ends sooner.
+    pub p10: Duration,
+    /// As many end sooner as later.
+    pub p50: Duration,
+    /// One job in ten ends later.
+    pub p90: Duration,
+}
+
+impl RunTimes {
+    pub(super) fn eta(&self, _elapsed: Duration) -> Option<Eta> {
+        None
     }
 
-    proptest! {
-        #[test]
-        fn every_delay_lies_within_the_clamp_and_near_the_interval(
-            seconds in 0.0..1e6_f64,
-            random in 0.0..1.0_f64,
-        ) {
-            let asked = Duration::from_secs_f64(seconds);
-            let delay = delay(asked, random);
-            prop_assert!((MIN_INTERVAL..=MAX_INTERVAL).contains(&delay));
-            let middle = asked.clamp(MIN_INTERVAL, MAX_INTERVAL).as_secs_f64();
-            prop_assert!((delay.as_secs_f64() / middle - 1.0).abs() <= JITTER + 1e-9);
-        }
+    pub(super) fn learn(_past: &[Duration], _running: &[Duration]) -> Self {
+        Self {}
     }
+
+    pub(super) fn next_delay(&self, elapsed: Duration, price: f64, limits: Limits) -> Duration {
+        let t = elapsed.as_secs_f64().max(1.0);
+        Duration::from_secs_f64((4.0 * price * t).sqrt()).clamp(limits.min, limits.max)
+    }
+}
+
+pub(super) fn queued_delay(
+    waited: Duration,
+    runner: Option<Runner<'_>>,
+    ahead: usize,
+    price: f64,
+    limits: Limits,
+) -> Duration {
+    match runner {
+        Some(_) => limits.max,
+        None if ahead > 0 => limits.max / 4,
+        None => RunTimes::default().next_delay(waited, price, limits),
+    }
+}
+
+/// `random` is evenly drawn from 0..1.
+pub(super) fn jittered(delay: Duration, random: f64) -> Duration {
+    delay.mul_f64(1.0 + JITTER * (2.0 * random - 1.0))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Config, Pacer, cadence};
+use super::{Config, Pacer};
 use crate::backoff::Backoff;
 use crate::domain::JobStatus;
 use crate::source::SourceError;
@@ -76,19 +76,15 @@ impl Trouble {
 
 impl Record {
     /// The job answered, and its status is accepted and recorded.
-    pub(super) fn answered(&mut self, status: Option<JobStatus>, config: &Config) -> Next {
+    pub(super) fn answered(&mut self) {
         self.answered = true;
         self.trouble = None;
-        match status {
-            Some(status) if status.is_terminal() => Next::Ended(status),
-            _ => Next::AskIn(cadence::delay(config.interval, rand::random())),
-        }
     }
 
-    /// The job answered, but the store did not take what follows.
-    pub(super) fn not_recorded(&mut self, config: &Config) -> Next {
+    /// The job answered, but the store did not take what follows. Returns the time until it is asked again.
+    pub(super) fn not_recorded(&mut self, config: &Config) -> Duration {
         let trouble = self.trouble.get_or_insert_with(|| Trouble::begin("store", config));
-        Next::AskIn(trouble.backoff.next_delay())
+        trouble.backoff.next_delay()
     }
 
     /// The job did not answer. The second value says whether this is the first error for its reason in a row.
@@ -155,7 +151,9 @@ mod tests {
 
     fn config() -> Config {
         Config {
-            interval: Duration::from_secs(15),
+            call_worth: Duration::from_secs(1),
+            min_interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(15),
             backoff: backoff::Policy {
                 initial: Duration::from_secs(1),
                 max: Duration::from_secs(60),
@@ -210,19 +208,6 @@ mod tests {
     }
 
     #[test]
-    fn a_live_job_is_asked_again_after_the_interval_and_an_ended_one_never() {
-        let mut record = Record::default();
-        let Next::AskIn(delay) = record.answered(Some(JobStatus::Running), &config()) else {
-            panic!("a running job is asked again");
-        };
-        assert!((13.5..=16.5).contains(&delay.as_secs_f64()), "{delay:?}");
-        assert_eq!(
-            record.answered(Some(JobStatus::Failed), &config()),
-            Next::Ended(JobStatus::Failed)
-        );
-    }
-
-    #[test]
     fn throttles_and_outages_are_borne_for_ever_by_daemon_and_step_alike() {
         let unavailable = SourceError::Unavailable { message: "503".into() };
         for error in [throttled(), unavailable] {
@@ -250,7 +235,7 @@ mod tests {
         for _ in 0..10 {
             record.failed(&throttled(), &config(), &daemon(), Instant::now());
         }
-        record.answered(Some(JobStatus::Running), &config());
+        record.answered();
         let (next, first) = record.failed(&throttled(), &config(), &daemon(), Instant::now());
         assert!(first);
         assert!(matches!(next, Next::AskIn(delay) if delay <= Duration::from_millis(1_500)));
@@ -289,7 +274,7 @@ mod tests {
         let mut record = Record::default();
         let start = Instant::now();
         record.failed(&not_found(), &config(), &daemon(), start);
-        record.answered(Some(JobStatus::Running), &config());
+        record.answered();
         let later = start + config().not_found_grace;
         let (next, _) = record.failed(&not_found(), &config(), &daemon(), later);
         assert!(matches!(next, Next::AskIn(_)));
@@ -300,7 +285,7 @@ mod tests {
         let mut record = Record::default();
         assert_eq!(bear(&mut record, &denied(), &Patience::OF_STEP, 10), Some(Duration::ZERO));
         let mut record = Record::default();
-        record.answered(Some(JobStatus::Running), &config());
+        record.answered();
         let took = bear(&mut record, &denied(), &Patience::OF_STEP, 1_000);
         assert_eq!(took, Some(Duration::from_mins(5)));
     }

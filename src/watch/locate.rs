@@ -1,12 +1,13 @@
 //! Finds the workflows that jobs belong to: the API wants both, people have only the jobs' ids.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::poller::Account;
-use super::{Budget, Config};
+use super::{Budget, Budgets, Config};
 use crate::backoff::Backoff;
 use crate::domain::{JobKey, JobKind};
 use crate::source::{PageToken, SourceError, WorkflowPage};
@@ -56,27 +57,28 @@ fn denied_clause(denied: &[String]) -> String {
     )
 }
 
+/// Time between two rounds of questions.
+const ROUND: Duration = Duration::from_secs(5);
+
 /// Asks the workflows of an account for jobs, within the account's budgets.
 ///
 /// Throttles and outages are waited out for ever: the caller sets the deadline.
 pub struct Search {
     account: Account,
     config: Config,
-    gets: Budget,
-    lists: Budget,
+    budgets: Budgets,
     told: mpsc::UnboundedSender<Located>,
 }
 
 impl Search {
-    /// A search that shares the budget `gets` with the poller, and tells `told` what it finds.
+    /// A search that shares `budgets` with the poller, and tells `told` what it finds.
     pub fn new(
         account: Account,
         config: Config,
-        gets: Budget,
+        budgets: Budgets,
         told: mpsc::UnboundedSender<Located>,
     ) -> Self {
-        let lists = Budget::new(config.list_rate);
-        Self { account, config, gets, lists, told }
+        Self { account, config, budgets, told }
     }
 
     /// Looks for all the jobs, until each is found or its grace is over: a new one may not be readable yet.
@@ -105,7 +107,7 @@ impl Search {
                 return;
             }
             job_ids = not_found;
-            sleep_until(give_up_at.min(Instant::now() + self.config.interval)).await;
+            sleep_until(give_up_at.min(Instant::now() + ROUND)).await;
         }
     }
 
@@ -122,7 +124,7 @@ impl Search {
                 workflow_name: Arc::clone(workflow_name),
                 job_id: Arc::clone(job_id),
             };
-            match self.patiently(&self.gets, || self.account.source.observe(&job)).await {
+            match self.patiently(&self.budgets.gets, || self.account.source.observe(&job)).await {
                 Ok(_) => return Ok(job),
                 Err(SourceError::NotFound { .. }) => {}
                 Err(SourceError::AccessDenied { .. }) => denied.push(workflow_name.to_string()),
@@ -141,7 +143,7 @@ impl Search {
         let mut next: Option<PageToken> = None;
         loop {
             let list = || self.account.source.list_workflows(next.clone());
-            let page: WorkflowPage = self.patiently(&self.lists, list).await?;
+            let page: WorkflowPage = self.patiently(&self.budgets.lists, list).await?;
             names.extend(page.names.into_iter().map(Arc::from));
             next = page.next;
             if next.is_none() {

@@ -1,43 +1,60 @@
 //! When to ask: which jobs are due, how fast the service may be asked, and what an answer means.
 //!
 //! ```text
-//! scheduler ─▶ pacer ─▶ poll: observe → step → record ─▶ follow_up ─▶ scheduler
-//!  who is due   may we    what it means, made durable      when again
+//! agenda ─▶ pacer ─▶ poll: observe → step → record ─▶ agenda
+//! who is due  may we   what it means, made durable      when again
 //! ```
+//!
+//! The agenda knows the live jobs (`roster`) and their workflows, what stands in the service's own queue (`queue`), how
+//! long jobs run (`sightings`, `cadence`), what a call is worth (`price`), and what listing costs (`listing`, `sweep`).
 
+mod agenda;
 mod cadence;
 mod follow_up;
+mod listing;
 mod locate;
 mod pacer;
 mod poll;
 mod poller;
+mod price;
+mod queue;
+mod roster;
 mod scheduler;
+mod sightings;
+mod sweep;
 #[cfg(test)]
 mod tests;
+mod workflow;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cadence::{MAX_INTERVAL, MIN_INTERVAL};
+pub use cadence::Eta;
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
 pub use locate::{LocateError, Located, Search};
-pub use pacer::Budget;
 use pacer::Pacer;
+pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
 
+use jiff::Timestamp;
+use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{JobKey, JobStatus, Observation};
+use crate::domain::{JobKey, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Time between two questions about a job whose status has not changed.
-    pub interval: Duration,
+    /// The delay that one call must save to be worth it: the price of a call.
+    pub call_worth: Duration,
+    /// No job is asked about more often.
+    pub min_interval: Duration,
+    /// No job is asked about less often, as far as the budget allows.
+    pub max_interval: Duration,
     /// Delays after a failed question.
     pub backoff: backoff::Policy,
     /// Requests a second that an account may make of `GetMatchingJob`, where the account says nothing else.
@@ -57,16 +74,19 @@ pub struct WatchedJob {
     pub key: JobKey,
     /// Its last recorded status.
     pub status: Option<JobStatus>,
+    /// When that was recorded.
+    pub since: Option<Timestamp>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
     /// Where another poller left off; asked about at once where absent.
     pub place: Option<Place>,
 }
 
-/// A job's place in the schedule, and what has been borne with so far.
+/// A job's place in the schedule, what was seen of it, and what has been borne with so far.
 #[derive(Debug, Clone)]
 pub struct Place {
     ask_at: Instant,
+    sightings: Sightings,
     record: Record,
 }
 
@@ -74,4 +94,15 @@ pub struct Place {
 pub trait Observer: Send + Sync {
     /// `job` was asked about, and this is what came back and what happens next.
     fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next);
+
+    /// The jobs of `workflow` were listed, or were not. Jobs that the list shows to have changed are asked about next.
+    fn listed(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
+
+    /// Whether [`expected`](Self::expected) is listened to: it takes some work.
+    fn wants_eta(&self) -> bool {
+        false
+    }
+
+    /// `job` is at work, and will have ended by then, as far as its workflow's past tells.
+    fn expected(&self, _job: &JobKey, _eta: Eta) {}
 }

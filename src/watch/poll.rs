@@ -6,11 +6,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::WatchedJob;
 use crate::clock::SharedClock;
-use crate::domain::{Event, JobKey, JobStatus, Message, Observation, Routing, Step, step};
+use crate::domain::{
+    Event, JobKey, JobStatus, Message, Observation, Routing, Step, Transition, WorkflowKey, step,
+};
 use crate::metrics::Metrics;
-use crate::source::{JobSource, Operation, SourceError};
+use crate::source::{JobPage, JobSource, Operation, PageToken, SourceError};
 use crate::store::{Change, Recorded, Store, StoreError};
 
 /// What every poll of an account works with.
@@ -60,42 +61,68 @@ impl Ignored {
 }
 
 impl Context {
-    /// Asks about `job` and makes durable what follows. `None` where `shutdown` came before the answer.
+    /// Asks about `job`, whose last recorded status is `known`, and makes durable what follows. `chosen` are the
+    /// notifiers to tell, all if it is empty. `None` where `shutdown` came before the answer.
     pub(super) async fn poll(
         &self,
-        job: &WatchedJob,
+        job: &JobKey,
+        known: Option<JobStatus>,
+        chosen: &[Arc<str>],
         shutdown: CancellationToken,
     ) -> Option<Polled> {
-        match shutdown.run_until_cancelled(self.observe(&job.key)).await? {
-            Ok(observation) => Some(self.accept(job, observation).await),
+        match shutdown.run_until_cancelled(self.observe(job)).await? {
+            Ok(observation) => Some(self.accept(job, known, chosen, observation).await),
             Err(error) => Some(Polled::Failed(error)),
         }
     }
 
+    /// One page of the jobs of `workflow`.
+    pub(super) async fn list(
+        &self,
+        workflow: &WorkflowKey,
+        page: Option<PageToken>,
+    ) -> Result<JobPage, SourceError> {
+        self.counted(Operation::ListMatchingJobs, self.source.list_jobs(workflow, page)).await
+    }
+
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
+        self.counted(Operation::GetMatchingJob, self.source.observe(job)).await
+    }
+
+    async fn counted<T>(
+        &self,
+        operation: Operation,
+        ask: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, SourceError> {
         let sent_at = Instant::now();
-        let answer = self.source.observe(job).await;
+        let answer = ask.await;
         let outcome = answer.as_ref().map_or_else(SourceError::reason, |_| "ok");
-        let operation = Operation::GetMatchingJob.as_str();
-        self.metrics.request(&self.account, operation, outcome, sent_at.elapsed());
+        self.metrics.request(&self.account, operation.as_str(), outcome, sent_at.elapsed());
         answer
     }
 
     /// Works out what `observation` means for `job`, and makes it durable.
-    async fn accept(&self, job: &WatchedJob, observation: Observation) -> Polled {
-        let (status, ignored) = match step(job.status, &observation.status) {
-            Step::Unchanged => (job.status, None),
-            Step::Stale => (job.status, Some(Ignored::Stale)),
-            Step::Unknown => (job.status, Some(Ignored::Unknown)),
+    async fn accept(
+        &self,
+        job: &JobKey,
+        known: Option<JobStatus>,
+        chosen: &[Arc<str>],
+        observation: Observation,
+    ) -> Polled {
+        let (status, ignored) = match step(known, &observation.status) {
+            Step::Unchanged => (known, None),
+            Step::Stale => (known, Some(Ignored::Stale)),
+            Step::Unknown => (known, Some(Ignored::Unknown)),
             Step::Transition(transition) => {
                 let event = Event::of_transition(
-                    &job.key,
+                    job,
                     &self.region,
                     &transition,
                     &observation.details,
                     self.clock.now(),
                 );
-                match self.record(job, transition.from, transition.to, event).await {
+                let notifiers = self.routing.targets(&event, chosen);
+                match self.record(job, &transition, event, notifiers).await {
                     Ok(status) => (status, None),
                     Err(error) => return Polled::NotRecorded(error),
                 }
@@ -107,23 +134,23 @@ impl Context {
     /// Records a change, and returns the status that the job has then.
     async fn record(
         &self,
-        job: &WatchedJob,
-        from: Option<JobStatus>,
-        to: JobStatus,
+        job: &JobKey,
+        transition: &Transition,
         event: Event,
+        notifiers: Vec<Arc<str>>,
     ) -> Result<Option<JobStatus>, StoreError> {
-        let notifiers = self.routing.targets(&event, &job.notifiers);
+        let (from, to) = (transition.from, transition.to);
         let event_id = event.id;
         let recorded_at = event.time;
         let message = Message::encode(event)
             .map_err(|error| StoreError::Unusable(format!("event {event_id}: {error}")))?;
-        let change = Change { job: job.key.clone(), from, to, message, notifiers, recorded_at };
+        let change = Change { job: job.clone(), from, to, message, notifiers, recorded_at };
         match self.store.record(&change).await? {
             Recorded::Committed => {
-                let labels = [&*self.account, job.key.kind.as_str(), to.as_str()];
+                let labels = [&*self.account, job.kind.as_str(), to.as_str()];
                 self.metrics.transitions.with_label_values(&labels).inc();
                 tracing::info!(
-                    job = %job.key,
+                    %job,
                     from = from.map(tracing::field::display),
                     %to,
                     event = %event_id,

@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::follow_up::Record;
+use super::agenda::{Agenda, Answered, Sight, Turn};
 use super::poll::{Context, Ignored, Polled};
-use super::{Budget, Config, Next, Observer, Patience, Place, Scheduler, WatchedJob};
+use super::roster::{JobIndex, Told, WorkflowIndex};
+use super::{Budgets, Config, Next, Observer, Patience, Place, WatchedJob};
 use crate::clock::SharedClock;
-use crate::domain::{JobKey, JobStatus, Observation, Routing};
+use crate::domain::{JobKey, JobStatus, Observation, PastRun, Routing, Step, WorkflowKey};
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::{IntGauge, Metrics};
-use crate::source::{JobSource, Operation, SourceError};
-use crate::store::Store;
+use crate::source::{JobPage, JobSource, Operation, SourceError};
+use crate::store::{Store, StoreError};
 
 /// An account to poll.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ pub struct Poller {
     /// How long errors are borne.
     pub patience: Patience,
     /// Requests a second.
-    pub budget: Budget,
+    pub budgets: Budgets,
     /// What is counted.
     pub metrics: Metrics,
     /// Is told of every answer.
@@ -69,57 +69,65 @@ impl Poller {
     ) -> HashMap<JobKey, Place> {
         let mut run = Run::new(self, shutdown);
         let mut more = true;
-        while more || !run.scheduler.is_empty() {
+        while more || !run.agenda.is_empty() {
             run.heartbeat.beat();
             let wake_at = run.send_what_is_due();
             tokio::select! {
                 biased;
                 () = run.shutdown.cancelled() => break,
-                Some(back) = run.polls.join_next_with_id() => run.settle(back),
+                Some(back) = run.questions.join_next_with_id() => run.settle(back),
+                Some(back) = run.errands.join_next() => run.take_in(back),
                 job = jobs.recv(), if more => match job {
-                    Some(job) => run.track(job, Instant::now()),
+                    Some(job) => run.follow(job),
                     None => more = false,
                 },
                 () = sleep_until(wake_at) => {}
             }
         }
-        while let Some(back) = run.polls.join_next_with_id().await {
+        while let Some(back) = run.questions.join_next_with_id().await {
             run.settle(back);
         }
+        // What was learned is written down.
+        while let Some(back) = run.errands.join_next().await {
+            run.take_in(back);
+        }
         run.heartbeat.done();
-        run.places()
+        run.agenda.into_places(Instant::now())
     }
 }
 
-/// What the loop remembers of a job.
-struct Tracked {
-    job: WatchedJob,
-    record: Record,
-    /// What has been logged once and is not logged again.
-    told: Vec<Ignored>,
+/// What came back of a question; without a value where shutdown came first.
+type Back = Result<(task::Id, Option<Answer>), task::JoinError>;
+
+/// A question that came back.
+enum Answer {
+    Job(Polled),
+    Page(Result<JobPage, SourceError>),
 }
 
-/// A poll that came back; without a value where shutdown came first.
-type Back = Result<(task::Id, Option<Polled>), task::JoinError>;
+/// A question under way.
+enum Question {
+    Job(JobIndex),
+    Page(WorkflowIndex),
+}
 
-/// A poll under way.
-struct Flight {
-    key: JobKey,
-    sent_at: Instant,
+/// Something that is fetched from the store or brought there, while the loop goes on.
+enum Errand {
+    Remembered(WorkflowKey, Result<Vec<PastRun>, StoreError>),
+    Kept(WorkflowKey, Result<(), StoreError>),
 }
 
 struct Run {
     context: Arc<Context>,
-    config: Config,
-    patience: Patience,
-    budget: Budget,
+    concurrency: usize,
+    budgets: Budgets,
     observer: Arc<dyn Observer>,
     heartbeat: Heartbeat,
     shutdown: CancellationToken,
-    scheduler: Scheduler<JobKey>,
-    tracked: HashMap<JobKey, Tracked>,
-    polls: JoinSet<Option<Polled>>,
-    flights: HashMap<task::Id, Flight>,
+    agenda: Agenda,
+    questions: JoinSet<Option<Answer>>,
+    flights: HashMap<task::Id, (Question, Instant)>,
+    errands: JoinSet<Errand>,
 }
 
 impl Run {
@@ -138,169 +146,289 @@ impl Run {
         context.metrics.expect_requests(&context.account, operation);
         Self {
             context: Arc::new(context),
-            config: poller.config,
-            patience: poller.patience,
-            budget: poller.budget,
+            concurrency: poller.config.concurrency,
+            budgets: poller.budgets.clone(),
             observer: poller.observer,
             heartbeat: poller.heartbeat,
             shutdown,
-            scheduler: Scheduler::new(),
-            tracked: HashMap::new(),
-            polls: JoinSet::new(),
+            agenda: Agenda::new(poller.config, poller.patience, poller.budgets, Instant::now()),
+            questions: JoinSet::new(),
             flights: HashMap::new(),
+            errands: JoinSet::new(),
         }
     }
 
     /// Starts to follow a job, unless it has ended already.
-    fn track(&mut self, mut job: WatchedJob, now: Instant) {
-        if self.tracked.contains_key(&job.key) {
+    fn follow(&mut self, job: WatchedJob) {
+        let status = job.status;
+        if status.is_some_and(JobStatus::is_terminal) {
+            self.jobs_gauge(state_label(status)).inc();
             return;
         }
-        self.jobs_gauge(state_label(job.status)).inc();
-        if job.status.is_some_and(JobStatus::is_terminal) {
-            return;
+        let Some(followed) = self.agenda.follow(job, Instant::now()) else { return };
+        self.jobs_gauge(state_label(status)).inc();
+        if let Some(workflow) = followed.new_workflow {
+            let store = Arc::clone(&self.context.store);
+            self.errands.spawn(async move {
+                let runs = store.past_runs(&workflow).await;
+                Errand::Remembered(workflow, runs)
+            });
         }
-        let place = job.place.take();
-        // Where the intervals are shorter now, that counts.
-        let latest = now + self.config.interval.max(self.config.backoff.max);
-        let ask_at = place.as_ref().map_or(now, |place| place.ask_at.min(latest));
-        self.scheduler.schedule(job.key.clone(), ask_at);
-        let record = place.map(|place| place.record).unwrap_or_default();
-        let tracked = Tracked { job, record, told: Vec::new() };
-        self.tracked.insert(tracked.job.key.clone(), tracked);
     }
 
-    /// Where each job stands; one whose question was dropped is to be asked about at once.
-    fn places(self) -> HashMap<JobKey, Place> {
-        let now = Instant::now();
-        let waiting: HashMap<_, _> = self.scheduler.waiting().collect();
-        let place = |(key, tracked): (JobKey, Tracked)| {
-            let ask_at = waiting.get(&key).copied().unwrap_or(now);
-            (key, Place { ask_at, record: tracked.record })
-        };
-        self.tracked.into_iter().map(place).collect()
-    }
-
-    /// Sends as many polls as are due, allowed and not too many at once. Returns when to look again.
+    /// Sends as many questions as are due, allowed and not too many at once. Returns when to look again.
     fn send_what_is_due(&mut self) -> Instant {
         let now = Instant::now();
-        let look_again = now + heartbeat::PERIOD;
-        while self.polls.len() < self.config.concurrency {
-            match self.scheduler.next_deadline() {
-                None => return look_again,
-                Some(deadline) if deadline > now => return deadline.min(look_again),
-                Some(_) => {}
+        let mut look_again = now + heartbeat::PERIOD;
+        while self.questions.len() < self.concurrency {
+            match self.agenda.next_list(now) {
+                Turn::Ask(workflow, _) => self.ask_for_page(workflow, now),
+                Turn::Wait(until) => {
+                    look_again = look_again.min(until);
+                    break;
+                }
+                Turn::Nothing => break,
             }
-            if let Err(ready_at) = self.budget.pacer().acquire(now) {
-                return ready_at.min(look_again);
-            }
-            if let Some((key, deadline)) = self.scheduler.take_due(now) {
-                self.send(key, now, now.duration_since(deadline));
+        }
+        while self.questions.len() < self.concurrency {
+            match self.agenda.next_job(now) {
+                Turn::Ask(job, lateness) => {
+                    let metrics = &self.context.metrics;
+                    metrics
+                        .poll_lateness_seconds
+                        .with_label_values(&[&*self.context.account])
+                        .observe(lateness.as_secs_f64());
+                    self.ask_about_job(job, now);
+                }
+                Turn::Wait(until) => {
+                    look_again = look_again.min(until);
+                    break;
+                }
+                Turn::Nothing => break,
             }
         }
         look_again
     }
 
-    fn send(&mut self, key: JobKey, now: Instant, lateness: Duration) {
-        let Some(tracked) = self.tracked.get(&key) else { return };
-        let metrics = &self.context.metrics;
-        metrics
-            .poll_lateness_seconds
-            .with_label_values(&[&*self.context.account])
-            .observe(lateness.as_secs_f64());
-        let (context, job) = (Arc::clone(&self.context), tracked.job.clone());
-        let shutdown = self.shutdown.clone();
-        let poll = self.polls.spawn(async move { context.poll(&job, shutdown).await });
-        self.flights.insert(poll.id(), Flight { key, sent_at: now });
+    fn ask_about_job(&mut self, index: JobIndex, now: Instant) {
+        let Some(job) = self.agenda.job(index) else { return };
+        let (key, status, notifiers) = (job.key.clone(), job.status, Arc::clone(&job.notifiers));
+        let (context, shutdown) = (Arc::clone(&self.context), self.shutdown.clone());
+        let question = self.questions.spawn(async move {
+            context.poll(&key, status, &notifiers, shutdown).await.map(Answer::Job)
+        });
+        self.flights.insert(question.id(), (Question::Job(index), now));
     }
 
-    /// Takes a poll back: works out what happens next with its job.
+    fn ask_for_page(&mut self, index: WorkflowIndex, now: Instant) {
+        let (workflow, page) = (self.agenda.workflow(index).clone(), self.agenda.page_token(index));
+        let (context, shutdown) = (Arc::clone(&self.context), self.shutdown.clone());
+        let question = self.questions.spawn(async move {
+            let list = context.list(&workflow, page);
+            shutdown.run_until_cancelled(list).await.map(Answer::Page)
+        });
+        self.flights.insert(question.id(), (Question::Page(index), now));
+    }
+
+    /// Takes a question back: works out what happens next.
     fn settle(&mut self, back: Back) {
-        let (id, polled) = match back {
-            Ok((id, polled)) => (id, polled),
+        let (id, answer, broken) = match back {
+            Ok((id, answer)) => (id, answer, None),
             // A defect of this program must not lose the job: it is asked about again.
             Err(panicked) => {
-                tracing::error!(error = %panicked, "a poll broke off; please report this defect");
+                tracing::error!(error = %panicked, "a question broke off; please report this defect");
                 let message = panicked.to_string();
-                (panicked.id(), Some(Polled::Failed(SourceError::Unavailable { message })))
+                (panicked.id(), None, Some(SourceError::Unavailable { message }))
             }
         };
-        let Some(Flight { key, sent_at }) = self.flights.remove(&id) else { return };
-        let Some(polled) = polled else { return };
-        self.adapt_pace(&polled, sent_at);
-        let Some(mut tracked) = self.tracked.remove(&key) else { return };
-        let next = self.follow_up(&mut tracked, polled);
-        let deadline = match next {
-            Next::AskIn(delay) => Some(Instant::now() + delay),
-            Next::Ended(_) | Next::GiveUp(_) => None,
-        };
-        self.scheduler.give_back(&key, deadline);
-        if deadline.is_some() {
-            self.tracked.insert(key, tracked);
-        }
-    }
-
-    fn adapt_pace(&mut self, polled: &Polled, sent_at: Instant) {
-        match polled {
-            Polled::Failed(SourceError::Throttled { retry_after, .. }) => {
-                self.budget.pacer().throttled(sent_at, Instant::now(), *retry_after);
+        let Some((question, sent_at)) = self.flights.remove(&id) else { return };
+        match (question, answer, broken) {
+            (Question::Job(job), Some(Answer::Job(polled)), _) => {
+                self.settle_job(job, polled, sent_at);
             }
-            Polled::Answered { .. } => self.budget.pacer().succeeded(),
-            Polled::Failed(_) | Polled::NotRecorded(_) => {}
+            (Question::Job(job), _, Some(error)) => {
+                self.settle_job(job, Polled::Failed(error), sent_at);
+            }
+            (Question::Page(workflow), Some(Answer::Page(page)), _) => {
+                self.settle_page(workflow, page, sent_at);
+            }
+            (Question::Page(workflow), _, Some(error)) => {
+                self.settle_page(workflow, Err(error), sent_at);
+            }
+            // Shutdown came first.
+            (Question::Job(_) | Question::Page(_), _, None) => {}
         }
-        let labels = [&*self.context.account, Operation::GetMatchingJob.as_str()];
-        self.context.metrics.pacer_rate.with_label_values(&labels).set(self.budget.pacer().rate());
+        self.show_load();
     }
 
-    fn follow_up(&mut self, tracked: &mut Tracked, polled: Polled) -> Next {
-        let Tracked { job, record, .. } = tracked;
+    fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
+        let now = Instant::now();
         match polled {
             Polled::Answered { observation, status, ignored } => {
+                self.budgets.gets.pacer().succeeded();
                 if let Some(ignored) = ignored {
-                    self.tell_ignored(tracked, &observation, ignored);
+                    self.tell_ignored(index, observation.status.as_str(), ignored);
                 }
-                self.move_job(tracked, status);
-                let next = tracked.record.answered(status, &self.config);
-                self.observer.polled(&tracked.job.key, Ok(&observation), &next);
-                next
+                self.settle_answer(index, &observation, status, now);
             }
             Polled::Failed(error) => {
-                let now = Instant::now();
-                let (next, first) = record.failed(&error, &self.config, &self.patience, now);
-                tell_failed(&job.key, &error, &next, first);
-                if matches!(next, Next::GiveUp(_)) {
-                    self.jobs_gauge(state_label(job.status)).dec();
-                    self.jobs_gauge(given_up_label(&error)).inc();
+                if let SourceError::Throttled { retry_after, .. } = &error {
+                    self.budgets.gets.pacer().throttled(sent_at, now, *retry_after);
                 }
-                self.observer.polled(&job.key, Err(&error), &next);
-                next
+                self.settle_failure(index, &error, now);
             }
             Polled::NotRecorded(error) => {
                 self.context.metrics.store_errors.with_label_values(&["record"]).inc();
-                tracing::error!(job = %job.key, %error, "a change could not be recorded; asking again");
-                record.not_recorded(&self.config)
+                if let Some(job) = self.agenda.job(index) {
+                    tracing::error!(job = %job.key, %error, "a change could not be recorded; asking again");
+                }
+                self.agenda.not_recorded(index, now);
             }
         }
     }
 
-    fn move_job(&self, tracked: &mut Tracked, status: Option<JobStatus>) {
-        if tracked.job.status != status {
-            self.jobs_gauge(state_label(tracked.job.status)).dec();
+    fn settle_answer(
+        &mut self,
+        index: JobIndex,
+        observation: &Observation,
+        status: Option<JobStatus>,
+        now: Instant,
+    ) {
+        let Some(job) = self.agenda.job(index) else { return };
+        let (key, before) = (job.key.clone(), job.status);
+        if before != status {
+            self.jobs_gauge(state_label(before)).dec();
             self.jobs_gauge(state_label(status)).inc();
-            tracked.job.status = status;
+        }
+        let told = Answered {
+            start_time: observation.details.start_time,
+            end_time: observation.details.end_time,
+            now,
+            at: self.context.clock.now(),
+        };
+        let Some((next, run)) = self.agenda.answered(index, status, told) else { return };
+        self.keep(key.workflow(), run.into_iter().collect());
+        self.observer.polled(&key, Ok(observation), &next);
+        self.tell_eta(index);
+    }
+
+    /// Tells whoever listens when the job will have ended.
+    fn tell_eta(&self, index: JobIndex) {
+        if self.observer.wants_eta()
+            && let Some(job) = self.agenda.job(index)
+            && let Some(eta) = self.agenda.eta(index, self.context.clock.now())
+        {
+            self.observer.expected(&job.key, eta);
+        }
+    }
+
+    fn settle_failure(&mut self, index: JobIndex, error: &SourceError, now: Instant) {
+        let Some(job) = self.agenda.job(index) else { return };
+        let (key, status) = (job.key.clone(), job.status);
+        let Some((next, first)) = self.agenda.failed(index, error, now) else { return };
+        tell_failed(&key, error, &next, first);
+        if matches!(next, Next::GiveUp(_)) {
+            self.jobs_gauge(state_label(status)).dec();
+            self.jobs_gauge(given_up_label(error)).inc();
+        }
+        self.observer.polled(&key, Err(error), &next);
+    }
+
+    fn settle_page(
+        &mut self,
+        index: WorkflowIndex,
+        page: Result<JobPage, SourceError>,
+        sent_at: Instant,
+    ) {
+        let now = Instant::now();
+        let workflow = self.agenda.workflow(index).clone();
+        self.observer.listed(&workflow, page.as_ref().map(drop));
+        match page {
+            Ok(page) => {
+                self.budgets.lists.pacer().succeeded();
+                let at = self.context.clock.now();
+                let (sights, runs) = self.agenda.page_answered(index, page, now, at);
+                for Sight { job, summary, step } in sights {
+                    match step {
+                        Step::Stale => {
+                            self.tell_ignored(job, summary.status.as_str(), Ignored::Stale);
+                        }
+                        Step::Unknown => {
+                            self.tell_ignored(job, summary.status.as_str(), Ignored::Unknown);
+                        }
+                        Step::Unchanged => self.tell_eta(job),
+                        Step::Transition(_) => {}
+                    }
+                }
+                self.keep(workflow, runs);
+            }
+            Err(error) => {
+                if let SourceError::Throttled { retry_after, .. } = &error {
+                    self.budgets.lists.pacer().throttled(sent_at, now, *retry_after);
+                }
+                if self.agenda.page_failed(index, &error, now) {
+                    tracing::info!(%workflow, %error, "its jobs cannot be listed; each is asked about by itself");
+                } else {
+                    tracing::debug!(%workflow, %error, "no list of its jobs; asking again");
+                }
+            }
+        }
+    }
+
+    /// Keeps past runs for later.
+    fn keep(&mut self, workflow: WorkflowKey, runs: Vec<PastRun>) {
+        if runs.is_empty() {
+            return;
+        }
+        let store = Arc::clone(&self.context.store);
+        self.errands.spawn(async move {
+            let kept = store.learn(&workflow, &runs).await;
+            Errand::Kept(workflow, kept)
+        });
+    }
+
+    fn take_in(&mut self, back: Result<Errand, task::JoinError>) {
+        let (workflow, error) = match back {
+            Ok(Errand::Remembered(workflow, Ok(runs))) => {
+                let at = self.context.clock.now();
+                return self.agenda.remember(&workflow, runs, at);
+            }
+            Ok(Errand::Kept(_, Ok(()))) => return,
+            Ok(Errand::Remembered(workflow, Err(error)) | Errand::Kept(workflow, Err(error))) => {
+                (workflow, error)
+            }
+            Err(panicked) => {
+                return tracing::error!(error = %panicked, "the store broke off; please report this defect");
+            }
+        };
+        // Nothing is lost by it but some calls.
+        self.context.metrics.store_errors.with_label_values(&["past_runs"]).inc();
+        tracing::warn!(%workflow, %error, "past run times cannot be read or kept");
+    }
+
+    fn show_load(&self) {
+        let (metrics, load) = (&self.context.metrics, self.agenda.load());
+        let rates = [self.budgets.gets.pacer().rate(), self.budgets.lists.pacer().rate()];
+        let operations = [Operation::GetMatchingJob, Operation::ListMatchingJobs];
+        for (number, operation) in operations.into_iter().enumerate() {
+            let labels = [&*self.context.account, operation.as_str()];
+            metrics.pacer_rate.with_label_values(&labels).set(rates[number]);
+            metrics.demand.with_label_values(&labels).set(load.demand[number]);
+            metrics.call_worth.with_label_values(&labels).set(load.price[number]);
         }
     }
 
     /// Counts an observation that changed nothing, and logs it once for each job.
-    fn tell_ignored(&self, tracked: &mut Tracked, observation: &Observation, ignored: Ignored) {
+    fn tell_ignored(&mut self, index: JobIndex, observed: &str, ignored: Ignored) {
         let labels = [&*self.context.account, ignored.reason()];
         self.context.metrics.observations_ignored.with_label_values(&labels).inc();
-        if !tracked.told.contains(&ignored) {
-            tracked.told.push(ignored);
+        let Some(job) = self.agenda.job_mut(index) else { return };
+        let told = told_of(&mut job.told, ignored);
+        if !std::mem::replace(told, true) {
             tracing::warn!(
-                job = %tracked.job.key,
-                known = tracked.job.status.map(JobStatus::as_str),
-                observed = ?observation.status,
+                job = %job.key,
+                known = job.status.map(JobStatus::as_str),
+                observed,
                 reason = ignored.reason(),
                 "an observation changed nothing"
             );
@@ -309,6 +437,13 @@ impl Run {
 
     fn jobs_gauge(&self, state: &str) -> IntGauge {
         self.context.metrics.jobs.with_label_values(&[&*self.context.account, state])
+    }
+}
+
+const fn told_of(told: &mut Told, ignored: Ignored) -> &mut bool {
+    match ignored {
+        Ignored::Stale => &mut told.stale,
+        Ignored::Unknown => &mut told.unknown,
     }
 }
 

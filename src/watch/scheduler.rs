@@ -43,7 +43,17 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
 
     /// The earliest deadline of a waiting key.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(|&(deadline, _)| deadline)
+        self.first().map(|(_, deadline)| deadline)
+    }
+
+    /// The waiting key with the earliest deadline.
+    pub fn first(&self) -> Option<(&K, Instant)> {
+        self.waiting.first().map(|(deadline, key)| (key, *deadline))
+    }
+
+    /// Whether the key is handed out and not given back.
+    pub fn is_in_flight(&self, key: &K) -> bool {
+        self.places.get(key) == Some(&Place::InFlight)
     }
 
     /// Hands out the waiting key with the earliest deadline, if that has come. The key is in flight until it is

@@ -1,11 +1,14 @@
 //! The poller against a service in the same process, in paused time.
 
+mod budget;
+mod lists;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -13,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::clock::TokioClock;
 use crate::domain::{
-    Event, JobDetails, JobKind, ObservedStatus, PastRun, Redelivered, Redelivery, Route, Routing,
-    WorkflowKey,
+    Event, JobDetails, JobKind, JobSummary, ObservedStatus, PastRun, Redelivered, Redelivery,
+    Route, Routing, WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
@@ -33,6 +36,8 @@ struct Service {
     latency: Duration,
     /// Requests a second that it bears.
     limit: f64,
+    /// Its jobs in the order in which it lists them; `None` where nobody may list them.
+    list: Option<Vec<JobKey>>,
     log: Mutex<Log>,
 }
 
@@ -45,6 +50,9 @@ struct Life {
 #[derive(Default)]
 struct Log {
     requests: Vec<(Duration, JobKey, bool)>,
+    /// When each page was asked for.
+    pages: Vec<Duration>,
+    lists_fail: bool,
     under_way: HashSet<JobKey>,
     asked_twice_at_once: bool,
     tokens: f64,
@@ -60,8 +68,30 @@ impl Service {
             lives: lives.into_iter().collect(),
             latency: Duration::from_millis(20),
             limit: f64::INFINITY,
+            list: None,
             log: Mutex::default(),
         }
+    }
+
+    /// What is known of a job by now: status, start, end. A job is submitted when the service starts.
+    fn look(&self, life: Life) -> (JobStatus, Option<Timestamp>, Option<Timestamp>) {
+        let instant = |after| Timestamp::UNIX_EPOCH + SignedDuration::try_from(after).unwrap();
+        let started = Some(instant(Duration::ZERO));
+        match self.started.elapsed() {
+            age if age >= life.ends_at => {
+                (JobStatus::Succeeded, started, Some(instant(life.ends_at)))
+            }
+            age if age >= life.runs_at => (JobStatus::Running, started, None),
+            _ => (JobStatus::Queued, started, None),
+        }
+    }
+
+    fn pages_read(&self) -> usize {
+        self.log.lock().unwrap().pages.len()
+    }
+
+    fn questions_about_one(&self) -> usize {
+        self.log.lock().unwrap().requests.len()
     }
 
     /// Token bucket with a capacity of one second.
@@ -115,20 +145,34 @@ impl JobSource for Service {
             return Err(SourceError::Throttled { retry_after: None, message: "slow down".into() });
         }
         let life = self.lives.get(job).ok_or(SourceError::NotFound { message: "no job".into() })?;
-        let status = match self.started.elapsed() {
-            age if age >= life.ends_at => JobStatus::Succeeded,
-            age if age >= life.runs_at => JobStatus::Running,
-            _ => JobStatus::Queued,
-        };
-        Ok(Observation { status: ObservedStatus::Known(status), details: JobDetails::default() })
+        let (status, start_time, end_time) = self.look(*life);
+        let details = JobDetails { start_time, end_time, ..JobDetails::default() };
+        Ok(Observation { status: ObservedStatus::Known(status), details })
     }
 
     async fn list_jobs(
         &self,
         _workflow: &WorkflowKey,
-        _page: Option<PageToken>,
+        page: Option<PageToken>,
     ) -> Result<JobPage, SourceError> {
-        Err(SourceError::AccessDenied { message: "no".into() })
+        let (now, from) =
+            (self.started.elapsed(), page.map_or(0, |PageToken(at)| at.parse().unwrap()));
+        self.log.lock().unwrap().pages.push(now);
+        sleep(self.latency).await;
+        let Some(list) = &self.list else {
+            return Err(SourceError::AccessDenied { message: "no".into() });
+        };
+        if self.log.lock().unwrap().lists_fail {
+            return Err(SourceError::Unavailable { message: "503".into() });
+        }
+        let summary = |job: &JobKey| {
+            let (status, start_time, end_time) = self.look(self.lives[job]);
+            let (job_id, status) = (job.job_id.to_string(), ObservedStatus::Known(status));
+            JobSummary { job_id, status, start_time, end_time }
+        };
+        let size = usize::from(JobPage::MAX_JOBS);
+        let next = (from + size < list.len()).then(|| PageToken((from + size).to_string()));
+        Ok(JobPage { jobs: list.iter().skip(from).take(size).map(summary).collect(), next })
     }
 
     async fn list_workflows(&self, _page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
@@ -231,16 +275,25 @@ fn key(number: usize) -> JobKey {
 }
 
 fn watched(number: usize) -> WatchedJob {
-    WatchedJob { key: key(number), status: None, notifiers: Arc::default(), place: None }
+    WatchedJob {
+        key: key(number),
+        status: None,
+        since: None,
+        notifiers: Arc::default(),
+        place: None,
+    }
 }
 
 fn life(runs_at: u64, ends_at: u64) -> Life {
     Life { runs_at: Duration::from_secs(runs_at), ends_at: Duration::from_secs(ends_at) }
 }
 
+/// Every job is asked about at this interval, in seconds.
 fn config(interval: u64) -> Config {
     Config {
-        interval: Duration::from_secs(interval),
+        call_worth: Duration::from_secs(1),
+        min_interval: Duration::from_secs(interval),
+        max_interval: Duration::from_secs(interval),
         backoff: backoff::Policy { initial: Duration::from_secs(1), max: MINUTE },
         get_rate: 5.0,
         list_rate: 2.5,
@@ -259,7 +312,7 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
         routing: Routing::new(vec![Route { notifier: "log".into(), filter: Default::default() }]),
         clock: Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)),
         patience: Patience::of_daemon(config.not_found_grace),
-        budget: Budget::new(config.get_rate),
+        budgets: Budgets::new(config.get_rate, config.list_rate),
         config,
         metrics: Metrics::new().unwrap(),
         observer: Arc::clone(&notes) as Arc<dyn Observer>,

@@ -57,7 +57,7 @@ impl Home {
             path = "jobs.db"
             lock_timeout = "10s"
             [poll]
-            interval = "1s"
+            max_interval = "1s"
             get_rate = 100.0
             request_timeout = "400ms"
             backoff_initial = "20ms"

@@ -154,7 +154,7 @@ async fn a_job_that_succeeds_is_exit_0_and_one_line_of_json() {
     let account = Account::open().await;
     let id = account.job();
     let wait =
-        account.wait(&["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"]);
+        account.wait(&["--job-id", &id, "--workflow-name", "customers", "--max-interval", "1s"]);
     let (child, _lines) = started(wait).await;
     account.simulator.set_status(&id, Status::Succeeded).unwrap();
     let output = child.wait_with_output().await.unwrap();
@@ -184,8 +184,8 @@ async fn a_command_line_that_makes_no_sense_is_exit_2() {
         &["--job-id", ""],
         &["--job-id", "a", "--timeout", "soon"],
         &["--job-id", "a", "--no-such-flag"],
-        &["--job-id", "a", "--poll-interval", "0s"],
-        &["--job-id", "a", "--poll-interval", "1h"],
+        &["--job-id", "a", "--max-interval", "0s"],
+        &["--job-id", "a", "--max-interval", "1h"],
         &["--job-id", "a", "--workflow-name", ""],
         &["--job-id", "a", "--endpoint-url", "localhost:8090"],
         &["--job-id", "a", "--config", "/no/such/file.toml"],
@@ -414,7 +414,7 @@ async fn output_is_for_people_or_nothing_where_asked_for() {
 async fn in_a_log_each_change_is_one_line_and_quiet_is_none() {
     let account = Account::open().await;
     let id = account.job();
-    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"];
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--max-interval", "1s"];
     let (child, mut lines) = started(account.wait(&arguments)).await;
     account.asked(3).await;
     account.simulator.set_status(&id, Status::Succeeded).unwrap();
@@ -432,7 +432,7 @@ async fn a_status_of_a_newer_service_is_waited_out() {
     let account = Account::open().await;
     let id = account.job_at(Status::Succeeded);
     account.answer_next(Answer::UnknownStatus, 1);
-    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"];
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--max-interval", "1s"];
     let output = ended(account.wait(&arguments)).await;
     assert_exit(&output, 0);
 }
@@ -514,7 +514,7 @@ async fn a_configuration_gives_the_account_too_and_its_notifiers_do_not_matter()
 async fn nobody_reading_standard_error_changes_nothing() {
     let account = Account::open().await;
     let id = account.job();
-    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--poll-interval", "1s"];
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--max-interval", "1s"];
     let mut command = account.wait(&arguments);
     command.env("MATCHWATCH_LOG", "trace");
     let mut child = command.spawn().unwrap();

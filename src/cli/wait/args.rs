@@ -1,5 +1,6 @@
 //! The flags of `wait`, and the account that they speak of.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,9 +37,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "json")]
     pub(super) output: Output,
 
-    /// Time between two questions about a job, 1s to 10m
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = interval)]
-    pub(super) poll_interval: Duration,
+    /// The delay that one more question must save to be asked: less asks more often
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = call_worth)]
+    pub(super) call_worth: Duration,
+
+    /// The longest time between two questions about a job, 1s to 10m
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = interval)]
+    pub(super) max_interval: Duration,
 
     /// No progress on standard error
     #[arg(long, short)]
@@ -91,13 +96,23 @@ pub(super) enum Output {
     None,
 }
 
+/// No job is asked about more often.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = duration::parse(text)?;
-    if (watch::MIN_INTERVAL..=watch::MAX_INTERVAL).contains(&interval) {
-        return Ok(interval);
+    within(text, MIN_INTERVAL..=Duration::from_mins(10))
+}
+
+fn call_worth(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_millis(1)..=Duration::from_hours(1))
+}
+
+fn within(text: &str, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let given = duration::parse(text)?;
+    if bounds.contains(&given) {
+        return Ok(given);
     }
-    let (min, max) =
-        (duration::display(watch::MIN_INTERVAL), duration::display(watch::MAX_INTERVAL));
+    let (min, max) = (duration::display(*bounds.start()), duration::display(*bounds.end()));
     Err(format!("write a duration from {min} to {max}"))
 }
 
@@ -129,7 +144,9 @@ impl Args {
 
     pub(super) fn polling(&self) -> watch::Config {
         watch::Config {
-            interval: self.poll_interval,
+            call_worth: self.call_worth,
+            min_interval: MIN_INTERVAL,
+            max_interval: self.max_interval,
             backoff: backoff::Policy {
                 initial: Duration::from_secs(1),
                 max: Duration::from_secs(30),

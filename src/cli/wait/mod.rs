@@ -23,7 +23,7 @@ use crate::aws::Aws;
 use crate::config::Followed;
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::source::{JobSource, SourceError};
-use crate::watch::{Budget, LocateError, Located, Next, Observer, Place, Search, WatchedJob};
+use crate::watch::{Budgets, Eta, LocateError, Located, Next, Observer, Place, Search, WatchedJob};
 use crate::{app, duration};
 pub(super) use args::Args;
 use args::Output;
@@ -122,20 +122,20 @@ impl Wait {
         account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
 
         let config = args.polling();
-        let budget = Budget::new(config.get_rate);
+        let budgets = Budgets::new(config.get_rate, config.list_rate);
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
         let poller = app::step_poller(
             account.clone(),
             config.clone(),
-            budget.clone(),
+            budgets.clone(),
             Arc::new(Reporter(report)),
         )
         .map_err(Failure::usage)?;
         let (jobs, given) = mpsc::unbounded_channel();
         let poller = tokio::spawn(poller.run(given, stop.clone()));
         let (tell, located) = mpsc::unbounded_channel();
-        let search = Search::new(account.clone(), config, budget, tell);
+        let search = Search::new(account.clone(), config, budgets, tell);
 
         let mut wait = Self {
             started,
@@ -179,7 +179,8 @@ impl Wait {
 
     fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         self.progress.begin(&key);
-        let job = WatchedJob { key, status: None, notifiers: Arc::default(), place: None };
+        let job =
+            WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
         self.jobs.send(job).map_err(|_| broken_off())
     }
 
@@ -206,9 +207,15 @@ impl Wait {
 
     /// Takes in one answer; returns how the command ends, if it does.
     fn take_report(&mut self, report: &Report) -> Result<Option<Exit>, Failure> {
-        let job = &report.job;
-        self.progress.polled(job, report.answer.as_ref(), &report.next, self.started.elapsed());
-        let exit = match (&report.next, &report.answer) {
+        let (job, answer, next) = match report {
+            Report::Polled { job, answer, next } => (job, answer, next),
+            Report::Expected { job, eta } => {
+                self.progress.expected(job, *eta);
+                return Ok(None);
+            }
+        };
+        self.progress.polled(job, answer.as_ref(), next, self.started.elapsed());
+        let exit = match (next, answer) {
             (Next::Ended(status), Ok(observation)) => {
                 self.print(job, observation)
                     .context("writing to standard output")
@@ -292,11 +299,12 @@ fn broken_off() -> Failure {
     Failure::usage(anyhow!("the poller broke off; please report this defect"))
 }
 
-/// One answer, on its way from the poller.
-struct Report {
-    job: JobKey,
-    answer: Result<Observation, SourceError>,
-    next: Next,
+/// What the poller has to tell.
+enum Report {
+    /// One answer.
+    Polled { job: JobKey, answer: Result<Observation, SourceError>, next: Next },
+    /// When a job at work will have ended.
+    Expected { job: JobKey, eta: Eta },
 }
 
 /// Passes the poller's answers on.
@@ -306,6 +314,14 @@ impl Observer for Reporter {
     fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
         let answer = answer.cloned().map_err(Clone::clone);
         // Nobody listens any more once the command has ended.
-        let _ = self.0.send(Report { job: job.clone(), answer, next: next.clone() });
+        let _ = self.0.send(Report::Polled { job: job.clone(), answer, next: next.clone() });
+    }
+
+    fn wants_eta(&self) -> bool {
+        true
+    }
+
+    fn expected(&self, job: &JobKey, eta: Eta) {
+        let _ = self.0.send(Report::Expected { job: job.clone(), eta });
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::tell;
 use crate::domain::{JobKey, Observation};
 use crate::duration;
 use crate::source::SourceError;
-use crate::watch::Next;
+use crate::watch::{Eta, Next};
 
 /// Where nothing changes, a line this often shows that the wait goes on.
 pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
@@ -33,6 +35,8 @@ enum Audience {
 struct Line {
     told: String,
     trouble: Option<&'static str>,
+    /// When it is expected to end, and when that was said.
+    eta: Option<(Eta, Instant)>,
     bar: Option<ProgressBar>,
 }
 
@@ -54,7 +58,7 @@ impl Progress {
             Audience::Terminal(lines) => Some(live_line(lines, job)),
             Audience::Nobody | Audience::Log => None,
         };
-        self.jobs.insert(job.clone(), Line { told: String::new(), trouble: None, bar });
+        self.jobs.insert(job.clone(), Line { told: String::new(), trouble: None, eta: None, bar });
     }
 
     /// A job was asked about.
@@ -82,6 +86,15 @@ impl Progress {
         }
     }
 
+    /// A job is expected to end by then.
+    pub(super) fn expected(&mut self, job: &JobKey, eta: Eta) {
+        let Some(line) = self.jobs.get_mut(job) else { return };
+        line.eta = Some((eta, Instant::now()));
+        if let Some(bar) = &line.bar {
+            bar.set_message(line.live_message(None));
+        }
+    }
+
     /// The search for workflows got no answer.
     pub(super) fn search_troubled(&mut self, error: &SourceError) {
         if self.search_trouble.replace(error.reason()) != Some(error.reason()) {
@@ -102,7 +115,10 @@ impl Progress {
             let told = match (&*line.told, line.trouble) {
                 ("", None) => "no answer yet".to_owned(),
                 ("", Some(trouble)) => trouble.replace('_', " "),
-                (status, None) => status.to_owned(),
+                (status, None) => match line.left() {
+                    Some(left) => format!("{status}, {left}"),
+                    None => status.to_owned(),
+                },
                 (status, Some(trouble)) => format!("{status}, {}", trouble.replace('_', " ")),
             };
             tell(format_args!(
@@ -167,12 +183,39 @@ impl Line {
 
     fn live_message(&self, error: Option<&SourceError>) -> String {
         let told = if self.told.is_empty() { "…" } else { &self.told };
-        error.map_or_else(|| told.to_owned(), |error| format!("{told}  ({error}; asking again)"))
+        match (error, self.left()) {
+            (Some(error), _) => format!("{told}  ({error}; asking again)"),
+            (None, Some(left)) => format!("{told}  {left}"),
+            (None, None) => told.to_owned(),
+        }
+    }
+
+    /// How much longer it is expected to take.
+    fn left(&self) -> Option<String> {
+        let (eta, said_at) = self.eta.filter(|_| self.told == "RUNNING")?;
+        let left = |whole: Duration| whole.saturating_sub(said_at.elapsed());
+        if left(eta.p90).is_zero() {
+            return Some("later than usual".to_owned());
+        }
+        let [early, middle, late] = [eta.p10, eta.p50, eta.p90].map(|whole| about(left(whole)));
+        Some(format!("about {middle} left ({early} to {late})"))
     }
 
     fn is_open(&self) -> bool {
         !matches!(self.told.as_str(), "SUCCEEDED" | "FAILED")
     }
+}
+
+/// A duration as people say it: nobody knows an hour to the second.
+fn about(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let unit = match seconds {
+        0..60 => 1,
+        60..600 => 10,
+        600..7_200 => 60,
+        _ => 600,
+    };
+    duration::display(Duration::from_secs((seconds + unit / 2) / unit * unit))
 }
 
 fn live_line(lines: &MultiProgress, job: &JobKey) -> ProgressBar {

@@ -56,7 +56,7 @@ fn check_tells_all_problems_on_stderr_and_exits_with_2() {
     assert_eq!(output.stdout, b"");
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "tests/fixtures/config/bad.interval-too-long.toml:2:12: [poll] interval: \"11m\" is out of range; \
+        "tests/fixtures/config/bad.interval-too-long.toml:2:16: [poll] max_interval: \"11m\" is out of range; \
          write a duration from 1s to 10m
 MATCHWATCH__SERVE__SHUTDOWN_GRACE: [serve] shutdown_grace: \"long\" is not a duration: \
          write a number and a unit, as in 30s, 5m, 2h30m or 3d

@@ -7,11 +7,12 @@ use super::{JOB, SHIPPED, parse_with, secs, settings};
 
 #[test]
 fn the_environment_wins_over_the_file_key_by_key() {
-    let file = "[poll]\ninterval = \"15s\"\nconcurrency = 4\n[[account]]\nname = \"production\"\n";
+    let file =
+        "[poll]\nmax_interval = \"15s\"\nconcurrency = 4\n[[account]]\nname = \"production\"\n";
     let settings = settings(
         file,
         &[
-            ("MATCHWATCH__POLL__INTERVAL", "30s"),
+            ("MATCHWATCH__POLL__MAX_INTERVAL", "30s"),
             ("MATCHWATCH__POLL__GET_RATE", "3"),
             ("MATCHWATCH__HTTP__LISTEN", "127.0.0.1:9464"),
             ("MATCHWATCH__ACCOUNT__0__REGION", "eu-west-1"),
@@ -20,7 +21,7 @@ fn the_environment_wins_over_the_file_key_by_key() {
             ("PATH", "not ours"),
         ],
     );
-    assert_eq!(settings.watch.interval, secs(30));
+    assert_eq!(settings.watch.max_interval, secs(30));
     assert_eq!(settings.watch.get_rate, 3.0);
     assert_eq!(settings.watch.concurrency, 4);
     assert_eq!(settings.http_listen, Some("127.0.0.1:9464".parse().unwrap()));
@@ -72,10 +73,10 @@ fn an_empty_address_switches_the_listener_of_the_file_off() {
 #[test]
 fn what_is_wrong_in_the_environment_names_the_variable() {
     let told = parse_with(
-        "[poll]\nintervall = \"5s\"\n",
+        "[poll]\nmax_intervall = \"5s\"\n",
         &[
-            ("MATCHWATCH__POLL__INTERVAL", "soon"),
-            ("MATCHWATCH__POLL__INTERVAL__MAX", "3"),
+            ("MATCHWATCH__POLL__MAX_INTERVAL", "soon"),
+            ("MATCHWATCH__POLL__MAX_INTERVAL__MAX", "3"),
             ("MATCHWATCH__POL__INTERVAL", "5s"),
             ("MATCHWATCH__DELIVER__CONCURENCY", "5"),
             ("MATCHWATCH__ACCOUNT__2__NAME", "late"),
@@ -89,15 +90,15 @@ fn what_is_wrong_in_the_environment_names_the_variable() {
     .to_string();
     assert_eq!(
         told,
-        "test.toml:2:1: [poll] intervall: unknown key; did you mean `interval`?
+        "test.toml:2:1: [poll] max_intervall: unknown key; did you mean `max_interval`?
 MATCHWATCH____INTERVAL: .interval: no key has this name
 MATCHWATCH__A__B__C__D__E__F__G: a.b.c.d.e.f.g: no key has this name
 MATCHWATCH__ACCOUNT__0__NAME: [[account]] name: expected a string in quotes, as in \"…\", found an integer
 MATCHWATCH__ACCOUNT__2__NAME: account.2.name: `2` is none of its entries: they are numbered from 0, and the next is 1
 MATCHWATCH__DELIVER__CONCURENCY: [deliver] concurency: unknown key; did you mean `concurrency`?
 MATCHWATCH__POL__INTERVAL: [pol]: unknown section; did you mean `[poll]`?
-MATCHWATCH__POLL__INTERVAL: [poll] interval: \"soon\" is not a duration: write a number and a unit, as in 30s, 5m, 2h30m or 3d
-MATCHWATCH__POLL__INTERVAL__MAX: poll.interval.max: `poll.interval` is a single value, with nothing inside it
+MATCHWATCH__POLL__MAX_INTERVAL: [poll] max_interval: \"soon\" is not a duration: write a number and a unit, as in 30s, 5m, 2h30m or 3d
+MATCHWATCH__POLL__MAX_INTERVAL__MAX: poll.max_interval.max: `poll.max_interval` is a single value, with nothing inside it
 MATCHWATCH__WATCH__0__JOB_IDS: [[watch]] workflow_name: missing; write for example workflow_name = \"my-workflow\"
 MATCHWATCH__WATCH__0__JOB_IDS: [[watch]] job_ids: `x` is no job id; write the 32 digits 0-9 and a-f that start-matching-job answers
 11 problems in test.toml and the environment"

@@ -37,7 +37,9 @@ fn an_empty_file_gives_the_defaults() {
             }),
             retain: secs(90 * 86_400),
             watch: watch::Config {
-                interval: secs(15),
+                call_worth: secs(1),
+                min_interval: secs(1),
+                max_interval: secs(600),
                 backoff: Policy { initial: secs(1), max: secs(120) },
                 get_rate: 5.0,
                 list_rate: 2.5,
@@ -105,7 +107,9 @@ fn every_key_is_taken_up() {
             }),
             retain: secs(30 * 86_400),
             watch: watch::Config {
-                interval: secs(60),
+                call_worth: secs(5),
+                min_interval: secs(2),
+                max_interval: secs(60),
                 backoff: Policy { initial: Duration::from_millis(500), max: secs(60) },
                 get_rate: 2.0,
                 list_rate: 0.5,

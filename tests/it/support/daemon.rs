@@ -25,7 +25,7 @@ path = "jobs.db"
 lock_timeout = "0s"
 
 [poll]
-interval = "1s"
+max_interval = "1s"
 get_rate = 100.0
 backoff_initial = "10ms"
 backoff_max = "50ms"

@@ -1,0 +1,264 @@
+//! Lists: when a workflow's jobs are listed, and what a page of them means.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Agenda, Turn};
+use crate::domain::{JobSummary, PastRun, Step, step};
+use crate::source::{JobPage, PageToken, SourceError};
+use crate::watch::cadence;
+use crate::watch::listing::After;
+use crate::watch::price::Weight;
+use crate::watch::roster::{JobIndex, WorkflowIndex};
+use crate::watch::sightings;
+use crate::watch::sweep::Sweep;
+use crate::watch::workflow::Mode;
+
+/// What a list showed of a job that is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::watch) struct Sight {
+    pub(in crate::watch) job: JobIndex,
+    pub(in crate::watch) summary: JobSummary,
+    pub(in crate::watch) step: Step,
+}
+
+impl Agenda {
+    /// The next page that is asked for.
+    pub(in crate::watch) fn next_list(&mut self, now: Instant) -> Turn<WorkflowIndex> {
+        let Some((&index, deadline)) = self.lists.first() else { return Turn::Nothing };
+        if deadline > now {
+            return Turn::Wait(deadline);
+        }
+        if let Err(ready_at) = self.budgets.lists.pacer().acquire(now) {
+            return Turn::Wait(ready_at);
+        }
+        self.lists.take_due(now);
+        let workflow = self.roster.workflow_mut(index);
+        if workflow.sweep.is_none() {
+            workflow.sweeps += 1;
+            workflow.sweep = Some(Sweep::new(workflow.sweeps, now, !workflow.looked_back));
+            workflow.looked_back = true;
+        }
+        Turn::Ask(index, now.duration_since(deadline))
+    }
+
+    /// Where the page begins that is asked for.
+    pub(in crate::watch) fn page_token(&self, index: WorkflowIndex) -> Option<PageToken> {
+        self.roster.workflow(index).sweep.as_ref()?.next.clone()
+    }
+
+    /// A page was answered. Returns what it shows of jobs that are followed, and past runs that are new.
+    pub(in crate::watch) fn page_answered(
+        &mut self,
+        index: WorkflowIndex,
+        page: JobPage,
+        now: Instant,
+        at: Timestamp,
+    ) -> (Vec<Sight>, Vec<PastRun>) {
+        let backoff = self.config.backoff;
+        let workflow = self.roster.workflow_mut(index);
+        workflow.listing.answered(backoff);
+        let Some(mut sweep) = workflow.sweep.take() else { return Default::default() };
+        sweep.pages += 1;
+        sweep.next = page.next;
+        let mut sights = Vec::new();
+        for summary in page.jobs {
+            match self.roster.workflow(index).jobs.get(&*summary.job_id) {
+                Some(&job) => sights.extend(self.meet(job, summary, &mut sweep, now, at)),
+                None => sweep.past.iter_mut().for_each(|past| past.push(summary.clone())),
+            }
+        }
+        let workflow = self.roster.workflow(index);
+        let listable = workflow.wanted.demand.count();
+        sweep.note_whether_all_are_met(listable);
+        if sweep.goes_on(if workflow.mode == Mode::Listed { listable } else { 0 }) {
+            // It goes on before others begin: it began before them.
+            self.lists.give_back(&index, Some(sweep.started_at));
+            self.roster.workflow_mut(index).sweep = Some(sweep);
+            return (sights, Vec::new());
+        }
+        let runs = sweep.past.take().map_or_else(Vec::new, |past| sightings::past_runs(&past));
+        let new = self.learn(index, runs, at);
+        self.sweep_ended(index, &sweep, now);
+        (sights, new)
+    }
+
+    /// A page was not answered. Says whether the workflow is let be for a while.
+    pub(in crate::watch) fn page_failed(
+        &mut self,
+        index: WorkflowIndex,
+        error: &SourceError,
+        now: Instant,
+    ) -> bool {
+        let workflow = self.roster.workflow_mut(index);
+        let begun = workflow.sweep.take();
+        if begun.is_some_and(|sweep| sweep.past.is_some()) {
+            // The past is looked for again when there is a list again.
+            workflow.looked_back = false;
+        }
+        let after = match error {
+            SourceError::NotFound { .. }
+            | SourceError::AccessDenied { .. }
+            | SourceError::Invalid { .. } => {
+                workflow.listing.refused(now);
+                workflow.looked_back = true;
+                After::Rest
+            }
+            SourceError::Throttled { .. }
+            | SourceError::Unavailable { .. }
+            | SourceError::CredentialsExpired { .. } => workflow.listing.failed(now),
+        };
+        match after {
+            After::AskAgainIn(delay) => self.lists.give_back(&index, Some(now + delay)),
+            After::Rest => {
+                self.lists.give_back(&index, None);
+                self.review(index, now);
+            }
+        }
+        after == After::Rest
+    }
+
+    /// A list showed a job that is followed.
+    fn meet(
+        &mut self,
+        index: JobIndex,
+        summary: JobSummary,
+        sweep: &mut Sweep,
+        now: Instant,
+        at: Timestamp,
+    ) -> Option<Sight> {
+        let job = self.roster.job_mut(index)?;
+        // Its first answer is one that tells everything.
+        job.weight?;
+        if std::mem::replace(&mut job.met_by, sweep.number) != sweep.number && !job.unlisted {
+            sweep.met += 1;
+        }
+        self.list_shows(index);
+        let job = self.roster.job_mut(index)?;
+        let step = step(job.status, &summary.status);
+        match &step {
+            Step::Transition(_) => self.gets.schedule(index, self.at_once),
+            Step::Unchanged if !self.gets.is_in_flight(&index) => {
+                job.record.answered();
+                if let Some(status) = job.status {
+                    job.sightings.saw(status, summary.start_time, at);
+                }
+                self.stays(index, now, at);
+            }
+            Step::Unchanged | Step::Stale | Step::Unknown => {}
+        }
+        Some(Sight { job: index, summary, step })
+    }
+
+    /// The list shows the job, after all.
+    fn list_shows(&mut self, index: JobIndex) {
+        let weight = self.roster.job(index).and_then(|job| job.weight);
+        if self.roster.job(index).is_some_and(|job| job.unlisted) {
+            self.weigh(index, None);
+            self.roster.job_mut(index).into_iter().for_each(|job| job.unlisted = false);
+            self.weigh(index, weight);
+        }
+    }
+
+    /// All pages that are worth it were read.
+    fn sweep_ended(&mut self, index: WorkflowIndex, sweep: &Sweep, now: Instant) {
+        let workflow = self.roster.workflow_mut(index);
+        let all_met = sweep.all_met_after;
+        if let Some(pages) = all_met {
+            workflow.listing.took(pages);
+        } else if workflow.mode == Mode::Listed {
+            workflow.listing.took(sweep.pages);
+            self.ask_about_unmet(index, sweep.number);
+        }
+        self.weigh_list(index);
+        self.lists.give_back(&index, None);
+        self.choose_mode(index, now);
+        let workflow = self.roster.workflow(index);
+        if workflow.mode == Mode::Listed && workflow.wanted.demand.count() > 0 {
+            let interval = cadence::jittered(self.list_interval(index), rand::random());
+            self.lists.schedule(index, (sweep.started_at + interval).max(now));
+        }
+    }
+
+    /// Jobs that no page showed are asked about one by one.
+    fn ask_about_unmet(&mut self, index: WorkflowIndex, sweep: u32) {
+        let jobs: Vec<_> = self.roster.workflow(index).jobs.values().copied().collect();
+        for job in jobs {
+            let Some(tracked) = self.roster.job(job) else { continue };
+            if tracked.met_by == sweep || tracked.unlisted || tracked.weight.is_none() {
+                continue;
+            }
+            let (weight, due) = (tracked.weight, tracked.answered_at + tracked.interval);
+            self.weigh(job, None);
+            self.roster.job_mut(job).into_iter().for_each(|job| job.unlisted = true);
+            self.weigh(job, weight);
+            self.gets.schedule(job, due.max(self.at_once + Duration::from_nanos(1)));
+        }
+    }
+
+    /// Looks again which way of asking about a workflow's jobs is the cheaper one, and when its list is due.
+    pub(super) fn review(&mut self, index: WorkflowIndex, now: Instant) {
+        self.choose_mode(index, now);
+        let workflow = self.roster.workflow(index);
+        if workflow.mode == Mode::Listed {
+            self.weigh_list(index);
+            let due = now + self.list_interval(index);
+            self.lists.schedule(index, due);
+        } else if !workflow.looked_back
+            && workflow.listing.is_possible(now)
+            && !workflow.jobs.is_empty()
+        {
+            self.lists.schedule(index, now);
+        }
+    }
+
+    fn choose_mode(&mut self, index: WorkflowIndex, now: Instant) {
+        let workflow = self.roster.workflow(index);
+        let mode = workflow.cheaper_mode(self.get_price(), self.list_price(), now);
+        if mode != workflow.mode {
+            self.change_mode(index, mode);
+        }
+    }
+
+    fn change_mode(&mut self, index: WorkflowIndex, mode: Mode) {
+        let workflow = self.roster.workflow_mut(index);
+        workflow.mode = mode;
+        let wanted = workflow.wanted.demand;
+        match mode {
+            Mode::Listed => self.get_demand.take_away(&wanted),
+            Mode::OneByOne => {
+                self.get_demand.join(&wanted);
+                let jobs: Vec<_> = workflow.jobs.values().copied().collect();
+                for job in jobs {
+                    if let Some(tracked) = self.roster.job(job)
+                        && !self.gets.is_in_flight(&job)
+                    {
+                        let due = tracked.answered_at + tracked.interval;
+                        self.gets.schedule(job, due.max(self.at_once + Duration::from_nanos(1)));
+                    }
+                }
+            }
+        }
+        self.weigh_list(index);
+    }
+
+    /// Brings what listing the workflow weighs up to date.
+    fn weigh_list(&mut self, index: WorkflowIndex) {
+        let workflow = self.roster.workflow_mut(index);
+        let weight = (workflow.mode == Mode::Listed && workflow.wanted.demand.count() > 0)
+            .then(|| Weight::elastic(workflow.weight_of_lists()));
+        let before = std::mem::replace(&mut workflow.list_weight, weight);
+        self.list_demand.replace(before, weight);
+    }
+
+    /// The time between the beginnings of two sweeps.
+    fn list_interval(&self, index: WorkflowIndex) -> Duration {
+        let seconds = self.roster.workflow(index).list_interval(self.list_price());
+        let rate = self.budgets.lists.pacer().rate();
+        let limits = self.limits_of(self.list_demand.count(), rate);
+        let interval = Duration::try_from_secs_f64(seconds).unwrap_or(limits.max);
+        interval.clamp(limits.min, limits.max)
+    }
+}

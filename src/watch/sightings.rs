@@ -1,0 +1,217 @@
+//! When a job was seen in which status, and how long it ran by that: pure.
+//!
+//! The service does not say when a job's work began: `startTime` is set while it is still queued, and may mean its
+//! submission. So the beginning lies between two instants, and where these are far apart nothing is learned.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::{JobStatus, JobSummary, PastRun};
+
+/// A run time is learned if its beginning is known to within this share of it.
+const VAGUENESS: f64 = 0.25;
+
+/// What is known of the instant at which a job's work began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sightings {
+    /// As the service tells it.
+    start_time: Option<Timestamp>,
+    last_queued: Option<Timestamp>,
+    first_running: Option<Timestamp>,
+}
+
+impl Sightings {
+    /// The job was seen in `status`.
+    pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, at: Timestamp) {
+        self.start_time = start_time.or(self.start_time);
+        match status {
+            JobStatus::Queued => self.last_queued = Some(at),
+            JobStatus::Running if self.first_running.is_none() => self.first_running = Some(at),
+            JobStatus::Running | JobStatus::Succeeded | JobStatus::Failed => {}
+        }
+    }
+
+    /// Another job that stood before this one in the queue ended: work on this one cannot have begun before. That
+    /// says something only of a job that was seen in the queue.
+    pub(super) fn predecessor_ended(&mut self, at: Timestamp) {
+        if let Some(queued) = self.last_queued
+            && self.first_running.is_none()
+        {
+            self.last_queued = Some(queued.max(at));
+        }
+    }
+
+    /// The service's word, where there is one.
+    pub(super) const fn start_time(&self) -> Option<Timestamp> {
+        self.start_time
+    }
+
+    /// How long the job has been in the queue, or at work, by what is known at `now`.
+    pub(super) fn age(&self, status: JobStatus, now: Timestamp) -> Duration {
+        let since = match status {
+            JobStatus::Queued => self.start_time,
+            _ => match (self.earliest(), self.first_running) {
+                // In the queue until then.
+                (Some(earliest), Some(latest)) if self.last_queued.is_some() => {
+                    Some(middle(earliest.min(latest), latest))
+                }
+                // Met at work: the service's word is the better one, whatever it means by it.
+                (earliest, latest) => earliest.or(latest),
+            },
+        };
+        since.map_or(Duration::ZERO, |since| between(since, now))
+    }
+
+    /// How long the job ran that ended at `ended_at`; `None` where that is not known well enough.
+    pub(super) fn run_time(&self, ended_at: Timestamp) -> Option<Duration> {
+        let Some(latest) = self.first_running.map(|latest| latest.min(ended_at)) else {
+            // It ran between two looks at it.
+            return Some(between(self.earliest()?, ended_at));
+        };
+        let earliest = self.earliest()?.min(latest);
+        let vague = between(earliest, latest);
+        (vague <= between(latest, ended_at).mul_f64(VAGUENESS))
+            .then(|| between(middle(earliest, latest), ended_at))
+    }
+
+    /// Work cannot have begun before this.
+    fn earliest(&self) -> Option<Timestamp> {
+        self.last_queued.max(self.start_time)
+    }
+}
+
+/// How long the jobs of one list ran: each from its start, but not before the end of the one before it, for the
+/// service works on one job at a time.
+pub(super) fn past_runs(summaries: &[JobSummary]) -> Vec<PastRun> {
+    let mut ended: Vec<_> = summaries
+        .iter()
+        .filter(|job| is_over(job))
+        .filter_map(|job| Some((job.end_time?, job.start_time?, &job.job_id)))
+        .collect();
+    ended.sort();
+    let mut before: Option<Timestamp> = None;
+    ended
+        .into_iter()
+        .map(|(ended_at, started_at, job_id)| {
+            let began = before.map_or(started_at, |before| started_at.max(before));
+            before = Some(ended_at);
+            let run_time = between(began, ended_at);
+            PastRun { job_id: job_id.as_str().into(), ended_at, run_time }
+        })
+        .filter(|run| !run.run_time.is_zero())
+        .collect()
+}
+
+fn is_over(job: &JobSummary) -> bool {
+    job.status.as_str().parse().is_ok_and(JobStatus::is_terminal)
+}
+
+/// Zero where `later` is not later.
+fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    later.duration_since(earlier).try_into().unwrap_or_default()
+}
+
+fn middle(earlier: Timestamp, later: Timestamp) -> Timestamp {
+    later - between(earlier, later) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use JobStatus::{Queued, Running, Succeeded};
+
+    use super::*;
+    use crate::domain::ObservedStatus;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// What is known after these sightings: status, what the service calls the start, when.
+    fn after(sightings: &[(JobStatus, Option<i64>, i64)]) -> Sightings {
+        let mut known = Sightings::default();
+        for &(status, start_time, seen_at) in sightings {
+            known.saw(status, start_time.map(at), at(seen_at));
+        }
+        known
+    }
+
+    #[test]
+    fn a_job_ran_from_between_its_last_sight_in_the_queue_and_its_first_at_work() {
+        let known =
+            after(&[(Queued, Some(0), 10), (Queued, Some(0), 100), (Running, Some(0), 110)]);
+        assert_eq!(known.run_time(at(205)), Some(seconds(100)));
+    }
+
+    #[test]
+    fn time_in_the_queue_is_never_run_time() {
+        // The start that the service tells is the submission; the job is met when it is at work already.
+        let known = after(&[(Running, Some(0), 5_000)]);
+        assert_eq!(known.run_time(at(5_600)), None);
+        // Looked at too seldom to say when it left the queue.
+        let known = after(&[(Queued, Some(0), 10), (Running, Some(0), 610)]);
+        assert_eq!(known.run_time(at(700)), None);
+    }
+
+    #[test]
+    fn a_start_that_the_service_tells_counts_where_the_sight_of_it_agrees() {
+        let known = after(&[(Running, Some(0), 4)]);
+        assert_eq!(known.run_time(at(102)), Some(seconds(100)));
+    }
+
+    #[test]
+    fn a_job_that_ran_between_two_looks_ran_no_longer_than_from_the_first() {
+        let known = after(&[(Queued, Some(0), 100), (Succeeded, Some(0), 130)]);
+        assert_eq!(known.run_time(at(125)), Some(seconds(25)));
+        assert_eq!(after(&[(Succeeded, Some(0), 500)]).run_time(at(60)), Some(seconds(60)));
+        assert_eq!(after(&[(Succeeded, None, 500)]).run_time(at(60)), None);
+    }
+
+    #[test]
+    fn the_end_of_the_one_before_tells_when_work_can_have_begun() {
+        let mut known = after(&[(Queued, Some(0), 10)]);
+        known.predecessor_ended(at(590));
+        known.saw(Running, Some(at(0)), at(610));
+        assert_eq!(known.run_time(at(700)), Some(seconds(100)));
+        let mut unseen = Sightings::default();
+        unseen.predecessor_ended(at(590));
+        assert_eq!(unseen, Sightings::default());
+    }
+
+    #[test]
+    fn age_counts_from_the_submission_in_the_queue_and_from_the_beginning_at_work() {
+        let known = after(&[(Queued, Some(0), 10)]);
+        assert_eq!(known.age(Queued, at(60)), seconds(60));
+        let known = after(&[(Queued, Some(0), 90), (Running, Some(0), 110)]);
+        assert_eq!(known.age(Running, at(160)), seconds(60));
+        assert_eq!(after(&[(Running, Some(0), 110)]).age(Running, at(160)), seconds(160));
+        assert_eq!(after(&[(Running, None, 110)]).age(Running, at(160)), seconds(50));
+        assert_eq!(known.age(Running, at(-500)), Duration::ZERO, "a clock that was set back");
+    }
+
+    #[test]
+    fn in_a_list_no_job_ran_before_the_end_of_the_one_before_it() {
+        let summary = |id: &str, status: &str, start: i64, end: Option<i64>| JobSummary {
+            job_id: id.into(),
+            status: ObservedStatus::from(status),
+            start_time: Some(at(start)),
+            end_time: end.map(at),
+        };
+        let runs = past_runs(&[
+            summary("third", "FAILED", 30, Some(400)),
+            summary("first", "SUCCEEDED", 10, Some(100)),
+            summary("live", "RUNNING", 40, None),
+            summary("second", "SUCCEEDED", 20, Some(300)),
+            summary("odd", "PAUSED", 20, Some(350)),
+        ]);
+        let told: Vec<_> = runs.iter().map(|run| (&*run.job_id, run.run_time)).collect();
+        assert_eq!(
+            told,
+            [("first", seconds(90)), ("second", seconds(200)), ("third", seconds(100))]
+        );
+    }
+}
