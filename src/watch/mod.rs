@@ -5,7 +5,7 @@
 //!  who is due   may we    what it means, made durable      when again
 //! ```
 
-mod cadence;
+pub mod cadence;
 mod follow_up;
 mod locate;
 mod pacer;
