@@ -15,13 +15,14 @@
 //! - [`deliver`]: takes deliveries from the store to the notifiers.
 //! - [`config`]: what the operator asked for.
 //! - [`simulator`]: a local Entity Resolution API.
-//! - [`aws`], [`backoff`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`], [`tls`], [`url`]: leaves.
+//! - [`aws`], [`backoff`], [`chart`], [`clock`], [`duration`], [`heartbeat`], [`metrics`], [`secret`], [`tls`], [`url`]: leaves.
 //!
 //! `tests/architecture.rs` holds the modules to this map.
 
 pub mod app;
 pub mod aws;
 pub mod backoff;
+pub mod chart;
 pub mod cli;
 pub mod clock;
 pub mod config;

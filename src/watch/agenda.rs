@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::cadence::{self, Eta, Limits, Runner};
+use super::cadence::{Ahead, Eta, JITTER, Limits, queued_delay};
 use super::follow_up::Record;
 use super::price::{self, Demand, Weight};
 use super::roster::{JobIndex, Roster, Tracked, WorkflowIndex};
@@ -206,11 +206,11 @@ impl Agenda {
         let interval = self.stays(index, now, at)?;
         let job = self.roster.job_mut(index)?;
         job.record.answered();
-        let (workflow, delay) = (job.workflow, cadence::jittered(interval, rand::random()));
-        let deadline = (!self.is_listed(index)).then(|| now + delay);
+        let workflow = job.workflow;
+        let deadline = (!self.is_listed(index)).then(|| now + interval);
         self.gets.give_back(&index, deadline);
         self.review(workflow, now);
-        Some((Next::AskIn(delay), None))
+        Some((Next::AskIn(interval), None))
     }
 
     /// A job did not answer. The second value says whether this is the first error for its reason in a row.
@@ -288,7 +288,8 @@ impl Agenda {
     fn stays(&mut self, index: JobIndex, now: Instant, at: Timestamp) -> Option<Duration> {
         let price = self.get_price();
         let interval = self.interval(index, price, at)?;
-        let longest = self.limits().max.as_secs_f64();
+        // The longest interval is spread too.
+        let longest = self.limits().longest.as_secs_f64() * (1.0 - JITTER);
         self.weigh(index, Some(Weight::new(interval.as_secs_f64(), longest, price)));
         let job = self.roster.job_mut(index)?;
         job.interval = interval;
@@ -299,25 +300,34 @@ impl Agenda {
     /// The time until the next question about a live job, by its rule, at this price.
     fn interval(&self, index: JobIndex, price: f64, at: Timestamp) -> Option<Duration> {
         let job = self.roster.job(index)?;
-        let limits = self.limits();
+        let (limits, random) = (self.limits(), rand::random());
+        let price = Duration::try_from_secs_f64(price).unwrap_or(Duration::MAX);
+        let age = |job: &Tracked, status| job.sightings.age(status, at);
+        if job.status == Some(JobStatus::Queued) {
+            let waited = age(job, JobStatus::Queued);
+            return Some(queued_delay(
+                waited,
+                self.ahead_of(index, job, at),
+                price,
+                limits,
+                random,
+            ));
+        }
         let run_times = &self.roster.workflow(job.workflow).run_times;
-        Some(match job.status {
-            Some(JobStatus::Queued) => {
-                let queue = self.roster.queue(job.key.kind);
-                let runner = queue.runner().and_then(|runner| self.roster.job(runner));
-                let runner = runner.map(|runner| Runner {
-                    run_times: &self.roster.workflow(runner.workflow).run_times,
-                    elapsed: runner.sightings.age(JobStatus::Running, at),
-                });
-                let ahead = queue.ahead_of(index, TOLD_APART);
-                let waited = job.sightings.age(JobStatus::Queued, at);
-                cadence::queued_delay(waited, runner, ahead, price, limits)
-            }
-            _ => {
-                let elapsed = job.sightings.age(JobStatus::Running, at);
-                run_times.next_delay(elapsed, price, limits)
-            }
-        })
+        Some(run_times.next_delay(age(job, JobStatus::Running), price, limits, random))
+    }
+
+    /// What a queued job waits for.
+    fn ahead_of(&self, index: JobIndex, job: &Tracked, at: Timestamp) -> Ahead<'_> {
+        let queue = self.roster.queue(job.key.kind);
+        match queue.runner().and_then(|runner| self.roster.job(runner)) {
+            Some(runner) => Ahead::Runner {
+                run_times: &self.roster.workflow(runner.workflow).run_times,
+                elapsed: runner.sightings.age(JobStatus::Running, at),
+                between: queue.ahead_of(index, TOLD_APART),
+            },
+            None => Ahead::Unseen,
+        }
     }
 
     /// The clamps of questions about one job. Where so many are followed that asking each at the longest interval breaks
@@ -329,7 +339,7 @@ impl Agenda {
 
     fn limits_of(&self, questions: usize, rate: f64) -> Limits {
         let turn = Duration::from_secs_f64(price::longest_turn(questions, rate));
-        Limits { min: self.config.min_interval, max: self.config.max_interval.max(turn) }
+        Limits { shortest: self.config.min_interval, longest: self.config.max_interval.max(turn) }
     }
 
     fn get_price(&self) -> f64 {

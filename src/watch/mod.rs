@@ -9,7 +9,7 @@
 //! long jobs run (`sightings`, `cadence`), what a call is worth (`price`), and what listing costs (`listing`, `sweep`).
 
 mod agenda;
-mod cadence;
+pub mod cadence;
 mod follow_up;
 mod listing;
 mod locate;
@@ -29,7 +29,7 @@ mod workflow;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use cadence::Eta;
+use cadence::Eta;
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
 pub use locate::{LocateError, Located, Search};

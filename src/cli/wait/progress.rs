@@ -11,7 +11,8 @@ use super::super::tell;
 use crate::domain::{JobKey, Observation};
 use crate::duration;
 use crate::source::SourceError;
-use crate::watch::{Eta, Next};
+use crate::watch::Next;
+use crate::watch::cadence::Eta;
 
 /// Where nothing changes, a line this often shows that the wait goes on.
 pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Agenda, Turn};
 use crate::domain::{JobSummary, PastRun, Step, step};
 use crate::source::{JobPage, PageToken, SourceError};
-use crate::watch::cadence;
+use crate::watch::cadence::JITTER;
 use crate::watch::listing::After;
 use crate::watch::price::Weight;
 use crate::watch::roster::{JobIndex, WorkflowIndex};
@@ -177,7 +177,8 @@ impl Agenda {
         self.choose_mode(index, now);
         let workflow = self.roster.workflow(index);
         if workflow.mode == Mode::Listed && workflow.wanted.demand.count() > 0 {
-            let interval = cadence::jittered(self.list_interval(index), rand::random());
+            let spread = 1.0 + JITTER * (2.0 * rand::random::<f64>() - 1.0);
+            let interval = self.list_interval(index).mul_f64(spread);
             self.lists.schedule(index, (sweep.started_at + interval).max(now));
         }
     }
@@ -258,7 +259,7 @@ impl Agenda {
         let seconds = self.roster.workflow(index).list_interval(self.list_price());
         let rate = self.budgets.lists.pacer().rate();
         let limits = self.limits_of(self.list_demand.count(), rate);
-        let interval = Duration::try_from_secs_f64(seconds).unwrap_or(limits.max);
-        interval.clamp(limits.min, limits.max)
+        let interval = Duration::try_from_secs_f64(seconds).unwrap_or(limits.longest);
+        interval.clamp(limits.shortest, limits.longest)
     }
 }
