@@ -10,6 +10,7 @@ mod health;
 mod jobs;
 mod listing;
 mod logging;
+mod plan;
 mod serve;
 mod signals;
 mod simulate;
@@ -42,6 +43,8 @@ enum Command {
     Jobs(jobs::Args),
     /// List, show and redeliver events
     Events(events::Args),
+    /// Show when a job would be asked about, and what that costs, beside a fixed interval
+    Plan(plan::Args),
     /// Run a local Entity Resolution API
     Simulate(simulate::Args),
     /// Watch simulated jobs from start to end: the whole program in under a minute
@@ -64,6 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Events(args) => events::run(args).await,
+            Command::Plan(args) => plan::run(args),
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Health(args) => health::run(args).await,

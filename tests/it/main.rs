@@ -12,6 +12,7 @@ mod demo;
 mod events;
 mod network;
 mod outbox;
+mod plan;
 mod serve;
 mod source;
 mod support;

@@ -93,6 +93,12 @@ impl RunTimes {
         (self.runs() > 0).then(|| duration(self.hazard().span().1))
     }
 
+    /// The run time that one known run in a hundred exceeds; none where no run is known.
+    #[must_use]
+    pub fn longest_usual(&self) -> Option<Duration> {
+        self.known()?.get(STEPS * 99 / 100).copied()
+    }
+
     /// Run times at even steps of probability, given that they lie where runs are known to lie.
     fn known(&self) -> Option<Vec<Duration>> {
         let longest = self.longest_known()?;

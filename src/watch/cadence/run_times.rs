@@ -103,10 +103,12 @@ impl RunTimes {
 
     /// How long until a job that has run for `elapsed` will have ended with probability `share` (0..1).
     ///
-    /// For a workflow never seen this is a guess from the age alone, and a wide one: see [`Self::eta`].
+    /// For a workflow never seen this is a guess from the age alone, and a wide one: see [`Self::eta`]. Where runs are
+    /// known it is taken for granted that the job does not end long before any of them did: the rule watches for that,
+    /// an estimate had better not.
     #[must_use]
     pub fn remaining(&self, elapsed: Duration, share: f64) -> Duration {
-        let from = elapsed.as_secs_f64().max(SHORTEST_RUN);
+        let from = self.foreseen_from(elapsed);
         duration(self.hazard.quantile(from, share) - elapsed.as_secs_f64())
     }
 
@@ -121,6 +123,19 @@ impl RunTimes {
     #[must_use]
     pub fn usually_within(&self, share: f64) -> Option<Duration> {
         (self.runs > 0).then(|| self.remaining(Duration::ZERO, share))
+    }
+
+    /// The probability (0..1) that a job runs no longer than `run_time`; as little foreseen as by [`Self::remaining`].
+    #[must_use]
+    pub fn share_within(&self, run_time: Duration) -> f64 {
+        self.hazard.ends_before(self.foreseen_from(Duration::ZERO), run_time.as_secs_f64())
+    }
+
+    /// The age, in seconds, from which on an end is foreseen.
+    fn foreseen_from(&self, elapsed: Duration) -> f64 {
+        let (start, _) = self.hazard.span();
+        let first = if start.is_finite() { start } else { SHORTEST_RUN };
+        elapsed.as_secs_f64().max(first)
     }
 
     pub(super) const fn hazard(&self) -> &Hazard {

@@ -1,0 +1,128 @@
+//! `matchwatch plan`: when a job would be asked about, and what that costs, before any is.
+
+mod drawing;
+mod sketch;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use super::listing::{Format, json_lines, print};
+use super::{Exit, Failure};
+use crate::duration;
+use crate::watch::cadence::{Limits, RunTimes};
+use sketch::Sketch;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How long a job of the workflow ran, as in 12m or 1h30m; once for each job, the oldest first. `-` reads them from
+    /// standard input, one a line. Without any: a workflow never seen
+    #[arg(long = "run-time", value_name = "DURATION")]
+    run_times: Vec<String>,
+
+    /// How long a job has run that still does; once for each
+    #[arg(long = "running-for", value_name = "DURATION", value_parser = duration::parse)]
+    running_for: Vec<Duration>,
+
+    /// What one call is worth: the delay that it must save
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
+    call_worth: Duration,
+
+    /// No job is asked about more often
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
+    min_interval: Duration,
+
+    /// No job is asked about less often
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = positive)]
+    max_interval: Duration,
+
+    /// The fixed interval to stand beside it
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = positive)]
+    beside: Duration,
+
+    /// Also draws the plan, as SVG, into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// How it is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+}
+
+pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+    if args.min_interval > args.max_interval {
+        let (least, most) =
+            (duration::display(args.min_interval), duration::display(args.max_interval));
+        return Err(Failure::usage(anyhow!(
+            "--min-interval {least} is longer than --max-interval {most}"
+        )));
+    }
+    let past = past_runs(&args.run_times, io::stdin()).map_err(Failure::usage)?;
+    let limits = Limits { shortest: args.min_interval, longest: args.max_interval };
+    let run_times = RunTimes::learn(&past, &args.running_for);
+    let sketch = Sketch::of(&past, run_times, args.call_worth, limits, args.beside);
+    if let Some(path) = &args.svg {
+        fs::write(path, drawing::svg(&sketch))
+            .with_context(|| format!("cannot write {}", path.display()))
+            .map_err(Failure::usage)?;
+    }
+    print(&match args.output {
+        Format::Json => json_lines([sketch.json()]),
+        Format::Text => drawing::text(&sketch),
+    })?;
+    Ok(Exit::Success)
+}
+
+/// Run times given as flags, `-` standing for those on standard input; oldest first.
+fn past_runs(flags: &[String], mut stdin: impl Read) -> anyhow::Result<Vec<Duration>> {
+    let parse = |text: &str| positive(text).map_err(|error| anyhow!(error));
+    let mut past = Vec::new();
+    for flag in flags {
+        if flag == "-" {
+            let mut text = String::new();
+            stdin.read_to_string(&mut text).context("reading run times from standard input")?;
+            for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                past.push(parse(line).context("standard input")?);
+            }
+        } else {
+            past.push(parse(flag).context("--run-time")?);
+        }
+    }
+    Ok(past)
+}
+
+/// A duration above zero.
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration::parse(text)? {
+        Duration::ZERO => {
+            Err(format!("{text:?} is no time at all: write one above zero, as in 1s"))
+        }
+        some => Ok(some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_times_come_from_flags_and_from_standard_input_in_their_order() {
+        let flags = ["10m".to_owned(), "-".to_owned(), "13m".to_owned()];
+        let past = past_runs(&flags, "11m\n\n12m 30s\n".as_bytes()).unwrap();
+        let seconds: Vec<u64> = past.iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [600, 660, 750, 780]);
+    }
+
+    #[test]
+    fn what_is_no_run_time_is_refused_with_its_place() {
+        let refused = |flag: &str, stdin: &str| {
+            format!("{:#}", past_runs(&[flag.to_owned()], stdin.as_bytes()).unwrap_err())
+        };
+        assert!(refused("12", "").starts_with("--run-time: \"12\" is not a duration"));
+        assert!(refused("-", "5m\nsoon").starts_with("standard input: \"soon\""));
+        assert!(refused("0s", "").contains("above zero"));
+    }
+}

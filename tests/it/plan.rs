@@ -1,0 +1,74 @@
+//! `matchwatch plan`: the real binary.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use crate::support::soon;
+
+/// Runs `matchwatch plan` and gives its exit code, standard output and standard error.
+async fn plan(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_matchwatch"))
+        .arg("plan")
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    // Where nothing is read, the pipe may be closed already.
+    let _ = pipe.write_all(stdin.as_bytes()).await;
+    drop(pipe);
+    let output = soon("plan", child.wait_with_output()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+const MINUTES: &str = "12m\n13m 30s\n14m\n12m 45s\n15m\n13m\n12m 10s\n14m 20s\n";
+
+#[tokio::test]
+async fn a_plan_is_one_json_document_that_stands_beside_a_fixed_interval() {
+    let arguments = ["--run-time", "-", "--call-worth", "2s", "--output", "json"];
+    let (code, stdout, stderr) = plan(&arguments, MINUTES).await;
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let shown: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(shown["runs"], 8);
+    assert_eq!(shown["callWorthSeconds"], 2.0);
+    let median = shown["runTimeSeconds"]["p50"].as_f64().unwrap();
+    assert!((720.0..900.0).contains(&median), "{stdout}");
+    let asked: Vec<f64> = serde_json::from_value(shown["askedAtSeconds"].clone()).unwrap();
+    assert!(asked.is_sorted() && asked[asked.len() - 1] > 900.0, "{stdout}");
+    let cost = |plan: &str| shown[plan]["costSeconds"].as_f64().unwrap();
+    assert!(cost("learned") < 0.7 * cost("fixed"), "{stdout}");
+    assert_eq!(shown["fixed"]["intervalSeconds"], 30.0);
+}
+
+#[tokio::test]
+async fn a_plan_is_drawn_into_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plan.svg");
+    let arguments = ["--run-time", "12m", "--svg", file.to_str().unwrap()];
+    let (code, stdout, _) = plan(&arguments, "").await;
+    assert_eq!(code, Some(0));
+    assert!(stdout.starts_with("1 run is known"), "{stdout}");
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_planned_for_is_refused_as_usage() {
+    for (arguments, why) in [
+        (&["--run-time", "soon"][..], "--run-time: \"soon\" is not a duration"),
+        (&["--min-interval", "1m", "--max-interval", "10s"], "--min-interval 1m is longer than"),
+        (&["--call-worth", "0s"], "is no time at all"),
+        (&["--svg", "/nowhere/plan.svg"], "cannot write /nowhere/plan.svg"),
+    ] {
+        let (code, stdout, stderr) = plan(arguments, "").await;
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(stderr.contains(why), "{stderr}");
+    }
+}
