@@ -1,5 +1,6 @@
 //! Which files are opened, by whom, and what is said of the others.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -12,15 +13,22 @@ async fn make(folder: &TempDir) {
     open(folder).await.close().await;
 }
 
-/// What an operator reads when the file at `path` is refused. Asserts that the file is as it was.
+/// What an operator reads when the file at `path` is refused. Asserts that it is as it was, and all beside it.
 async fn refusal(path: &Path) -> String {
-    let before = fs::read(path).ok();
+    let before = content(path.parent().unwrap());
     let error = try_open(path).await.unwrap_err();
     assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
-    assert_eq!(fs::read(path).ok(), before, "the file was changed");
+    assert_eq!(content(path.parent().unwrap()), before, "something was changed");
     let message = error.to_string();
     assert!(message.contains(path.file_name().unwrap().to_str().unwrap()), "{message}");
     message
+}
+
+/// Every file in a folder, but for what SQLite shares in memory while it reads a log.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let files = fs::read_dir(folder).into_iter().flatten().map(|file| file.unwrap().path());
+    let kept = files.filter(|file| !file.to_string_lossy().ends_with("-shm"));
+    kept.map(|file| (file.clone(), fs::read(file).ok())).collect()
 }
 
 #[cfg(unix)]
@@ -61,6 +69,23 @@ async fn a_second_store_waits_for_the_first_to_let_go() {
     let patient = Config { path: database(&folder), lock_timeout: Duration::from_secs(600) };
     let (second, ()) = tokio::join!(SqliteStore::open(&patient), store.close());
     second.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_that_is_withdrawn_while_another_waits_is_made_anew() {
+    let folder = TempDir::new().unwrap();
+    let (path, patient) = (database(&folder), Duration::from_secs(600));
+    let first = Lock::acquire(&path, Duration::ZERO).await.unwrap();
+    let withdraw = async {
+        tokio::task::yield_now().await;
+        first.withdraw();
+    };
+    let (second, ()) = tokio::join!(Lock::acquire(&path, patient), withdraw);
+    let second = second.unwrap();
+    let third = Lock::acquire(&path, Duration::ZERO).await;
+    assert!(matches!(third, Err(StoreError::Locked { .. })), "{third:?}");
+    drop(second);
+    Lock::acquire(&path, Duration::ZERO).await.unwrap();
 }
 
 #[cfg(unix)]
@@ -147,6 +172,24 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     assert!(message.contains("newer matchwatch") && message.contains("9999"), "{message}");
     let known = format!("up to {}", SqliteStore::schema_version());
     assert!(message.contains(&known), "{message}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_is_in_the_log_still_is_refused_and_the_log_stays() {
+    let (running, crashed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    make(&running).await;
+    let mut newer = shell(&database(&running)).await;
+    run(
+        &mut newer,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (9999, 'from the future', TRUE, x'00', 0)",
+    )
+    .await;
+    for name in ["matchwatch.db", "matchwatch.db-wal"] {
+        fs::copy(running.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let message = refusal(&database(&crashed)).await;
+    assert!(message.contains("9999"), "{message}");
 }
 
 #[tokio::test]
