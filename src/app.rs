@@ -7,6 +7,7 @@
 mod accounts;
 mod control;
 mod crew;
+mod inspection;
 mod notifiers;
 mod outbox;
 mod plan;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accounts::{connect, step_poller};
 pub use crew::Broken;
+pub use inspection::{Inspection, Subject, Trouble, TroubleKind, Verdict};
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 

@@ -1,5 +1,7 @@
 //! `matchwatch check`
 
+mod online;
+
 use std::io::Write as _;
 
 use super::config_args::ConfigArgs;
@@ -11,6 +13,10 @@ use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Try it out besides: look at the database, ask AWS about each account and each watched job, and send each
+    /// notifier a test event (type dev.matchwatch.test.v1). Without this, nothing is sent anywhere
+    #[arg(long)]
+    online: bool,
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
@@ -24,7 +30,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     Aws::trusting(loaded.settings.ca_bundle.as_ref()).map_err(Failure::usage)?;
     let summary = summary(&args.config.path.display().to_string(), &loaded.settings);
     std::io::stdout().write_all(summary.as_bytes()).map_err(Failure::usage)?;
-    Ok(Exit::Success)
+    if args.online { online::report(&loaded.settings).await } else { Ok(Exit::Success) }
 }
 
 /// What may keep the database from working on this machine, which need not be the one that it is for.

@@ -2,6 +2,7 @@
 
 mod disk;
 mod file;
+mod inspect;
 mod lock;
 mod prune;
 mod redeliver;
@@ -115,6 +116,7 @@ async fn begin(
     path: &Path,
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, StoreError> {
+    file::check_log(path)?;
     file::create_if_missing(path)?;
     file::examine(path).await?;
     let mut connection = options.connect().await.map_err(|error| refused(path, error))?;

@@ -61,21 +61,32 @@ pub(super) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
     options.open(path)
 }
 
-/// Refuses a file that another program wrote, that a newer version of this one wrote, or that is damaged: before
-/// anything is written to it, and without leaving anything beside it.
-pub(super) async fn examine(path: &Path) -> Result<(), StoreError> {
+/// What the file is before it is used: the schema that it has, `None` where nothing has been made in it yet. Nothing
+/// is written to it, and nothing is left beside it. Its log is to be checked before.
+///
+/// # Errors
+///
+/// Another program wrote it, a newer version of this one did, or it is damaged.
+pub(super) async fn examine(path: &Path) -> Result<Option<i64>, StoreError> {
     let mut connection = onlooker(path).connect().await.map_err(|error| refused(path, error))?;
     let verdict = judge(path, &mut connection).await;
     let closed = connection.close().await.map_err(|error| refused(path, error));
-    verdict?;
-    closed
+    let schema = verdict?;
+    closed.map(|()| schema)
 }
 
-/// What becomes of the file where it is used: its schema now, if it has one.
-pub(super) async fn judge(
-    path: &Path,
-    connection: &mut SqliteConnection,
-) -> Result<Option<i64>, StoreError> {
+/// Refuses a database that has lost all but its log: SQLite would take it for new, and throw the log away.
+pub(super) fn check_log(path: &Path) -> Result<(), StoreError> {
+    let is_empty = |path: &Path| fs::metadata(path).map_or(true, |file| file.len() == 0);
+    let log = beside(path, "-wal");
+    if is_empty(path) && !is_empty(&log) {
+        let what = format!("it is empty or gone, but its log {} is not", log.display());
+        return Err(unusable(path, what, "Restore a backup, or move both away"));
+    }
+    Ok(())
+}
+
+async fn judge(path: &Path, connection: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
     let schema = schema::read(path, connection).await?;
     if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_BYTES) {
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
@@ -92,7 +103,7 @@ pub(super) async fn judge(
 
 /// How to look into a file and leave all as it is. Who opens a database to write moves its log into it when closing;
 /// and who opens one without a log, even to read, makes one.
-pub(super) fn onlooker(path: &Path) -> SqliteConnectOptions {
+fn onlooker(path: &Path) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
     let is_beside = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|file| file.len() > 0);
     if is_beside("-journal") {

@@ -38,6 +38,7 @@ impl SqliteView {
     /// There is no such file, it is damaged, or another version of this program wrote it.
     pub async fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
         let path = file::resolve(&config.path)?;
+        file::check_log(&path)?;
         if !path.exists() {
             let advice =
                 "`serve` makes it at its first start; or name another file in [store] path";

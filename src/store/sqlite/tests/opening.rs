@@ -147,6 +147,43 @@ async fn a_damaged_database_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_file_that_has_lost_all_but_its_log_is_refused_and_the_log_stays() {
+    let (running, emptied) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = open(&running).await;
+    commit(&store, &change(&job("a"), None, Running, at(0))).await;
+    let log = "matchwatch.db-wal";
+    fs::copy(running.path().join(log), emptied.path().join(log)).unwrap();
+    fs::write(database(&emptied), "").unwrap();
+    let message = refusal(&database(&emptied)).await;
+    assert!(message.contains("it is empty or gone, but its log"), "{message}");
+    let config = Config { path: database(&emptied), lock_timeout: Duration::ZERO };
+    let before = content(emptied.path());
+    SqliteView::open(&config).await.unwrap_err();
+    SqliteStore::inspect(&config).await.unwrap_err();
+    assert_eq!(content(emptied.path()), before, "a look throws nothing away");
+    fs::remove_file(database(&emptied)).unwrap();
+    refusal(&database(&emptied)).await;
+}
+
+#[tokio::test]
+async fn a_look_tells_what_a_start_would_find_and_leaves_no_trace() {
+    let folder = TempDir::new().unwrap();
+    let config = Config { path: database(&folder), lock_timeout: Duration::ZERO };
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), None);
+    assert_eq!(content(folder.path()), BTreeMap::new());
+    let store = open(&folder).await;
+    let newest = Some(SqliteStore::schema_version());
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest, "beside the one that works");
+    commit(&store, &change(&job("a"), None, Running, at(0))).await;
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest);
+    store.close().await;
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is left beside it");
+    assert_eq!(open(&folder).await.status(&job("a")).await.unwrap(), Some(Running));
+}
+
+#[tokio::test]
 async fn another_programs_database_is_refused_and_left_as_it_is() {
     let folder = TempDir::new().unwrap();
     let mut other = shell(&database(&folder)).await;
