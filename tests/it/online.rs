@@ -182,6 +182,31 @@ async fn a_throttle_that_passes_is_borne_and_one_that_stays_is_told() {
 }
 
 #[tokio::test]
+async fn what_never_answers_is_told_once_its_time_is_up() {
+    let service = ScriptedServer::start(vec![Reply::Silence; 6]).await;
+    let receiver = Receiver::start(Mood::Silent).await;
+    let configuration = watch("customers", &["0123456789abcdef0123456789abcdef"])
+        + &hook("hook", receiver.url())
+        + "timeout = \"100ms\"\n\
+           [[notifier]]\nname = \"run\"\ntype = \"command\"\ntimeout = \"100ms\"\n\
+           command = [\"/bin/sh\", \"-c\", \"while :; do :; done\"]\n";
+    let home = Home::new(&service.url(), &configuration)
+        .with("MATCHWATCH__POLL__REQUEST_TIMEOUT", "100ms");
+    let report = check(&home).await;
+    assert_eq!(report.code, Some(6), "{:#?}", report.tried);
+    assert_eq!(service.requests().len(), 6, "three attempts each for the account and its watch");
+    for (subject, words) in [
+        ("account main", "service unavailable"),
+        ("watch customers in main", "service unavailable"),
+        ("notifier hook", "no answer within 100ms"),
+        ("notifier run", "was killed after 100ms"),
+    ] {
+        let line = report.about(subject);
+        assert!(line.starts_with("  FAILED  ") && line.contains(words), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn an_account_is_well_where_it_forbids_what_no_daemon_needs() {
     let service = Service::start().await;
     let operation = Some(ListMatchingWorkflows);

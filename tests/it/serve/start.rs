@@ -123,6 +123,11 @@ async fn a_second_daemon_on_the_same_database_is_refused_and_harms_nothing() {
     daemon.event().await;
     let complaint = complaint(&home).await;
     assert!(complaint.contains("jobs.db is in use by another process"), "{complaint}");
+    assert!(!complaint.contains("waiting"), "{complaint}");
+    let home = home.with("MATCHWATCH__STORE__LOCK_TIMEOUT", "50ms");
+    let complaint = self::complaint(&home).await;
+    assert!(complaint.contains("another process holds the database; waiting"), "{complaint}");
+    assert!(complaint.contains("jobs.db is in use by another process"), "{complaint}");
     service.set(&job, matchwatch::simulator::Status::Succeeded);
     assert_eq!(daemon.event().await["data"]["status"], "SUCCEEDED");
     assert_eq!(daemon.stop().await.code, Some(0));
@@ -203,4 +208,60 @@ async fn a_database_in_a_folder_that_does_not_exist_is_told() {
         "{complaint}"
     );
     assert_eq!(files(&home).len(), 1, "nothing was made");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_database_that_cannot_be_written_is_told_with_what_to_check() {
+    // Not even root makes files here.
+    let home = Home::new("http://127.0.0.1:1", &watch("customers", &[JOB]))
+        .with("MATCHWATCH__STORE__PATH", "/proc/sys/jobs.db");
+    let complaint = complaint(&home).await;
+    assert!(complaint.contains("Check owner and permissions"), "{complaint}");
+}
+
+/// What a command says where the system takes the home for a folder of a file server's. A command that would go on
+/// ends because its port is in use.
+#[cfg(target_os = "linux")]
+fn said_on_a_file_server(command: &str, home: &Home, taken: &str) -> String {
+    let folder = fs::canonicalize(home.file("")).unwrap();
+    let mounts = format!("/dev/sda1 / ext4 rw 0 0\nserver:/x {} nfs4 rw 0 0\n", folder.display());
+    fs::write(home.file("mounts"), mounts).unwrap();
+    // As root, or as anybody who may have a user namespace.
+    let ways: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
+    let script = r#"mount --bind mounts "/proc/$$/mounts" && exec "$1" "$2""#;
+    let mut refusals = Vec::new();
+    for way in ways {
+        let output = std::process::Command::new("unshare")
+            .args(way)
+            .args(["sh", "-c", script, "sh", env!("CARGO_BIN_EXE_matchwatch"), command])
+            .current_dir(&folder)
+            .env("MATCHWATCH_CONFIG", "matchwatch.toml")
+            .env("MATCHWATCH__HTTP__LISTEN", taken)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        if said.contains("[http] listen") || output.status.success() {
+            return said;
+        }
+        refusals.push(said);
+    }
+    panic!(
+        "this test makes a mount of its own: it needs root with CAP_SYS_ADMIN, or user namespaces for everybody. \
+         unshare said: {refusals:?}"
+    )
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_database_on_a_file_server_is_warned_of_at_every_start_and_by_check() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let home = Home::new("http://127.0.0.1:1", &watch("customers", &[JOB]));
+    for command in ["serve", "check"] {
+        let said = said_on_a_file_server(command, &home, &taken);
+        let warning = "[store] path: jobs.db is on a network file system (nfs4)";
+        assert!(said.contains(warning) && said.contains("local disk"), "{command}: {said}");
+    }
+    assert!(home.file("jobs.db").exists(), "a warning keeps nothing from starting");
 }
