@@ -10,6 +10,7 @@ use crate::aws::Aws;
 use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -18,6 +19,18 @@ pub(super) struct Args {
     #[arg(long)]
     online: bool,
 }
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    all is well
+  1    a notifier cannot deliver (--online)
+  2    the configuration is wrong, or the database cannot be used (--online)
+  4    credentials or access (--online)
+  5    a watched job is not there (--online)
+  6    AWS gives no answer (--online)
+With several the worst counts: 2, 4, 5, 6, 1.
+
+MATCHWATCH_LOG=debug in the environment shows each request on standard error (--online).";
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = args.config.load()?;
@@ -30,7 +43,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     Aws::trusting(loaded.settings.ca_bundle.as_ref()).map_err(Failure::usage)?;
     let summary = summary(&args.config.path.display().to_string(), &loaded.settings);
     std::io::stdout().write_all(summary.as_bytes()).map_err(Failure::usage)?;
-    if args.online { online::report(&loaded.settings).await } else { Ok(Exit::Success) }
+    if !args.online {
+        return Ok(Exit::Success);
+    }
+    super::logging::start_from_environment().map_err(Failure::usage)?;
+    online::report(&loaded.settings).await
 }
 
 /// What may keep the database from working on this machine, which need not be the one that it is for.
