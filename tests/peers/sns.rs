@@ -153,6 +153,41 @@ async fn a_test_reaches_those_who_do_not_filter_jobs_and_no_others() {
 }
 
 #[tokio::test]
+async fn check_online_publishes_a_test_and_tells_which_topic_is_not_there() {
+    let moto = Moto::start().await;
+    let subscription = moto.subscribe(&["jobs.fifo"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let notifier = |name: &str, topic: &str| {
+        format!(
+            "[[notifier]]\nname = {name:?}\ntype = \"sns\"\ntopic_arn = {topic:?}\nendpoint_url = {:?}\n",
+            moto.endpoint
+        )
+    };
+    let configuration = notifier("topic", &subscription.topic)
+        + &notifier("nowhere", &format!("{}x", subscription.topic.trim_end_matches(".fifo")));
+    std::fs::write(folder.path().join("matchwatch.toml"), configuration).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_matchwatch"))
+        .args(["check", "--online", "--config", "matchwatch.toml"])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL_ENTITYRESOLUTION", "http://127.0.0.1:1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .await
+        .unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(6), "the account is away: {report}");
+    assert!(report.contains("  ok      notifier topic: took the test event "), "{report}");
+    assert!(report.contains("  FAILED  notifier nowhere: SNS: NotFound"), "{report}");
+    assert!(report.contains("allow sns:Publish on the topic"), "{report}");
+    let received = moto.received(&subscription).await;
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0]["event"]["subject"], "topic");
+}
+
+#[tokio::test]
 async fn an_event_too_large_for_sns_arrives_trimmed() {
     let moto = Moto::start().await;
     let subscription = moto.subscribe(&["jobs"]).await;
