@@ -103,7 +103,7 @@ async fn judge(path: &Path, connection: &mut SqliteConnection) -> Result<Option<
 
 /// How to look into a file and leave all as it is. Who opens a database to write moves its log into it when closing;
 /// and who opens one without a log, even to read, makes one.
-fn onlooker(path: &Path) -> SqliteConnectOptions {
+pub(super) fn onlooker(path: &Path) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
     let is_beside = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|file| file.len() > 0);
     if is_beside("-journal") {

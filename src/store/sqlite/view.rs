@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::prune::job_key;
@@ -44,8 +44,8 @@ impl SqliteView {
                 "`serve` makes it at its first start; or name another file in [store] path";
             return Err(unusable(&path, "there is no such file", advice));
         }
-        let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-        let connection = options.connect().await.map_err(|error| refused(&path, error))?;
+        let connection =
+            file::onlooker(&path).connect().await.map_err(|error| refused(&path, error))?;
         let mut view = Self { path, connection };
         view.check_schema().await?;
         Ok(view)

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::JobStatus::Running;
+use crate::store::JobFilter;
 use crate::store::conformance::{at, change, commit, job};
 
 /// Opens and closes, so that there is a sound database.
@@ -179,6 +180,9 @@ async fn a_look_tells_what_a_start_would_find_and_leaves_no_trace() {
     store.close().await;
     let before = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest);
+    let mut view = SqliteView::open(&config).await.unwrap();
+    assert_eq!(view.jobs(&JobFilter::default(), 10).await.unwrap().len(), 1);
+    drop(view);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is left beside it");
     assert_eq!(open(&folder).await.status(&job("a")).await.unwrap(), Some(Running));
 }
