@@ -169,6 +169,19 @@ impl Store for SqliteStore {
         writer::answer(&self.shared, answer).await
     }
 
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut connection = self.connection().await?;
+        statements::hasten(&mut connection, notifier, now, by, latest)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
     async fn redeliver(
         &self,
         redelivery: &Redelivery,
