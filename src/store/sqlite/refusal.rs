@@ -13,6 +13,8 @@ pub(super) const NAME_A_FILE: &str = "Name a file in [store] path";
 pub(super) const USE_ANOTHER_FILE: &str =
     "It was left as it is: move it away, or name another file in [store] path";
 pub(super) const CHECK_ACCESS: &str = "Check owner and permissions of the file and its folder, and that the file system is not read-only";
+pub(super) const PUT_BACK: &str =
+    "Put the file back, and work resumes by itself; or restart, to work with what is there then";
 pub(super) const RESCUE: &str =
     "Keep a copy, then restore a backup, or rescue what can be read with sqlite3's .recover";
 
@@ -42,6 +44,11 @@ pub(super) fn refused(path: &Path, error: sqlx::Error) -> StoreError {
         _ => return StoreError::Database(error),
     };
     unusable(path, format_args!("{what} ({message})"), advice)
+}
+
+/// Whether SQLite could not do with the file what it has to: read-only, not to be opened, failing.
+pub(super) fn is_of_file(error: &sqlx::Error) -> bool {
+    code_and_message(error).is_some_and(|(code, _)| matches!(code & 0xff, 8 | 10 | 14))
 }
 
 fn code_and_message(error: &sqlx::Error) -> Option<(i32, &str)> {

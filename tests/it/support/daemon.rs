@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -50,14 +51,15 @@ pub(crate) fn watch(workflow: &str, job_ids: &[&str]) -> String {
 
 /// A folder with a configuration and a database: what outlives a daemon.
 pub(crate) struct Home {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
 impl Home {
     /// A home whose account is at `endpoint`. `configuration` holds watches and notifiers.
     pub(crate) fn new(endpoint: &str, configuration: &str) -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let home = Self { folder, environment: Vec::new() };
         home.configure(configuration);
         home.with("MATCHWATCH__ACCOUNT__0__ENDPOINT_URL", endpoint)
     }
@@ -104,7 +106,8 @@ impl Home {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Stream::read(child.stdout.take().unwrap());
         let stderr = Stream::read(child.stderr.take().unwrap());
-        let mut daemon = Daemon { child, stdout, stderr, http: None };
+        let folder = Arc::clone(&self.folder);
+        let mut daemon = Daemon { child, stdout, stderr, http: None, _folder: folder };
         daemon.http = daemon.log("watching").await["http"].as_str().map(|at| at.parse().unwrap());
         daemon
     }
@@ -116,6 +119,8 @@ pub(crate) struct Daemon {
     stdout: Stream,
     stderr: Stream,
     http: Option<SocketAddr>,
+    /// It stays for as long as the daemon: one whose database is gone does nothing more.
+    _folder: Arc<TempDir>,
 }
 
 /// All that a daemon said, and how it ended.
