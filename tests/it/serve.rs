@@ -1,5 +1,7 @@
 //! `matchwatch serve`, as the process that operators run, against a simulated service.
 
+mod adversity;
+mod disk;
 mod pages;
 mod reload;
 mod restart;

@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod environment;
 pub(crate) mod proxy;
 pub(crate) mod receiver;
