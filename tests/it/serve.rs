@@ -1,5 +1,6 @@
 //! `matchwatch serve`, as the process that operators run, against a simulated service.
 
+mod access;
 mod adversity;
 mod disk;
 mod pages;

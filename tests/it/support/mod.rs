@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub(crate) mod credentials;
 pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod environment;
