@@ -8,6 +8,10 @@ use sqlx::migrate::MigrateError;
 use super::SqliteStore;
 use crate::store::StoreError;
 
+const FULL: (&str, &str) =
+    ("its disk is full", "Make room. Work resumes by itself once there is some");
+const IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+
 // What to do.
 pub(super) const NAME_A_FILE: &str = "Name a file in [store] path";
 pub(super) const USE_ANOTHER_FILE: &str =
@@ -35,11 +39,13 @@ pub(super) fn refused(path: &Path, error: sqlx::Error) -> StoreError {
     };
     // The low byte is the primary result code (https://www.sqlite.org/rescode.html).
     let (what, advice) = match code & 0xff {
+        // Its index of the log, which is made anew with each first connection, found no room.
+        10 if code == IOERR_SHMSIZE => FULL,
         5 => ("another program holds it locked", "Close that program"),
         8 | 14 => ("it cannot be opened or written", CHECK_ACCESS),
         10 => ("its disk fails", "Check the disk. Work resumes by itself once it is well"),
         11 => ("it is damaged", RESCUE),
-        13 => ("its disk is full", "Make room. Work resumes by itself once there is some"),
+        13 => FULL,
         26 => ("it is not a SQLite database", USE_ANOTHER_FILE),
         _ => return StoreError::Database(error),
     };

@@ -32,6 +32,20 @@ pub(super) async fn metric_is_above(daemon: &Daemon, series: &str, least: f64) {
     soon(series, async { while daemon.metric(series).await.unwrap_or_default() <= least {} }).await;
 }
 
+/// Asks whether the daemon is ready until its log says that it is not for this reason.
+async fn not_ready_because(daemon: &mut Daemon, why: &str) {
+    soon(why, async {
+        loop {
+            let line = daemon.log("not ready: the store cannot write").await;
+            if line["error"].as_str().unwrap().contains(why) {
+                break;
+            }
+            assert_eq!(daemon.page("/readyz").await.0, 503);
+        }
+    })
+    .await;
+}
+
 /// The job and the status that an event tells.
 pub(super) fn told(arrival: &Arrival) -> (String, String) {
     let event: Value = serde_json::from_str(&arrival.body).unwrap();
@@ -82,8 +96,7 @@ async fn a_full_disk_loses_nothing_and_work_resumes_by_itself_when_there_is_room
     receiver.set(Mood::Good);
     metric_is_above(&daemon, REFUSED_SETTLE, 0.0).await;
     assert_eq!(daemon.page("/healthz").await.0, 200, "a restart would mend nothing");
-    let line = daemon.log("not ready: the store cannot write").await;
-    assert!(line["error"].as_str().unwrap().contains("Make room"), "{line}");
+    not_ready_because(&mut daemon, "Make room").await;
 
     home.disk.as_mut().unwrap().make_room().await;
     arrivals.push(receiver.next().await);
@@ -116,16 +129,7 @@ async fn a_file_system_that_turns_read_only_loses_nothing_and_work_resumes_by_it
     assert!(line["error"].as_str().unwrap().contains("its disk fails"), "{line}");
     page_is(&daemon, "/readyz", 503).await;
     daemon.may_write_files(true);
-    soon("word of what is wrong", async {
-        loop {
-            let line = daemon.log("not ready: the store cannot write").await;
-            if line["error"].as_str().unwrap().contains("not read-only") {
-                break;
-            }
-            assert_eq!(daemon.page("/readyz").await.0, 503);
-        }
-    })
-    .await;
+    not_ready_because(&mut daemon, "not read-only").await;
     metric_is_above(&daemon, REFUSED_RECORD, 0.0).await;
 
     disk.make_writable();

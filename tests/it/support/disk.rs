@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-/// Room for a database, its log and some hundred events.
-const SIZE: &str = "2m";
+/// Room for a database with some hundred events, and for its log: SQLite lets that grow to some 4 MB before it is read
+/// back.
+const SIZE: &str = "16m";
 
 /// What makes a mount namespace: as root, or as anybody who may have a user namespace.
 const WAYS: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
