@@ -47,6 +47,9 @@ use crate::notify::ConfigError;
 use crate::source::SourceError;
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
 
+/// How long a store may take to close, at the end. It needs milliseconds, unless another program is in its way.
+const CLOSING_TIME: Duration = Duration::from_millis(500);
+
 /// Why a daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -159,18 +162,21 @@ impl Daemon {
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
         let outcome = watch.keep(&stop).await;
-        if outcome.is_ok() {
-            tracing::info!("stopping: no more questions, delivering what is due");
-        }
         let Watch { base, settings, mut crew, reloads, .. } = watch;
         // Whoever asks for a reload now is told at once that it is too late.
         drop(reloads);
-        let drained = wind_up(&mut crew, settings.shutdown_grace, &stop).await;
+        let outcome = match outcome {
+            Ok(()) => wind_up(&mut crew, settings.shutdown_grace, &stop).await,
+            Err(broken) => Err(broken),
+        };
+        crew.let_go().await;
         http_stop.cancel();
         http.shutdown().await;
-        base.store.close().await;
+        if tokio::time::timeout(CLOSING_TIME, base.store.close()).await.is_err() {
+            tracing::warn!("the store is busy and is left as it is: what was recorded is safe");
+        }
         tracing::info!("stopped");
-        outcome.and(drained)
+        outcome
     }
 }
 
@@ -190,7 +196,7 @@ impl Watch {
         loop {
             tokio::select! {
                 biased;
-                () = stop.drain.cancelled() => return self.crew.questions_end().await,
+                () = stop.drain.cancelled() => return Ok(()),
                 broken = self.crew.breaks(&self.jobs_ended) => return Err(broken),
                 Some(request) = self.reloads.recv() => {
                     let outcome = stop.drain.run_until_cancelled(self.reload()).await;
@@ -238,15 +244,19 @@ impl Watch {
     }
 }
 
-/// Delivers what is due, for as long as the grace.
+/// Lets the last answers be recorded and delivers what is due, all for as long as the grace.
 async fn wind_up(crew: &mut Crew, grace: Duration, stop: &Stop) -> Result<(), Broken> {
-    match tokio::time::timeout(grace, crew.deliver_the_rest()).await {
-        Ok(drained) => drained,
-        Err(_) => {
+    let work = async {
+        crew.questions_end().await?;
+        tracing::info!("stopping: no more questions, delivering what is due");
+        crew.deliver_the_rest().await
+    };
+    tokio::select! {
+        ended = tokio::time::timeout(grace, work) => ended.unwrap_or_else(|_| {
             tracing::warn!("the grace is over; what is undelivered goes out at the next start");
-            stop.now.cancel();
-            crew.deliver_the_rest().await
-        }
+            Ok(())
+        }),
+        () = stop.now.cancelled() => Ok(()),
     }
 }
 

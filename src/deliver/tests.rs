@@ -1,5 +1,7 @@
 //! The worker against a receiver in the same process, in paused time.
 
+mod clock;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,6 +37,8 @@ struct Receiver {
     failures_left: Mutex<HashMap<String, usize>>,
     got: Mutex<Vec<Got>>,
     busy: Mutex<HashMap<String, usize>>,
+    /// Attempts so far, whatever came of them.
+    attempts: Mutex<usize>,
     got_one: Notify,
 }
 
@@ -47,8 +51,13 @@ impl Receiver {
             failures_left: Mutex::new(failures.collect()),
             got: Mutex::default(),
             busy: Mutex::default(),
+            attempts: Mutex::default(),
             got_one: Notify::new(),
         })
+    }
+
+    fn attempts(&self) -> usize {
+        *self.attempts.lock().unwrap()
     }
 
     async fn has(&self, count: usize) {
@@ -71,6 +80,7 @@ impl Notifier for Receiver {
 
     async fn notify(&self, message: &Message) -> Outcome {
         let job = message.event.subject.clone();
+        *self.attempts.lock().unwrap() += 1;
         let busy = {
             let mut busy = self.busy.lock().unwrap();
             let busy = busy.entry(job.clone()).or_default();
@@ -101,12 +111,11 @@ struct Office {
 
 impl Office {
     fn open() -> Self {
-        Self {
-            store: Arc::default(),
-            clock: Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)),
-            recorded: watch::channel(()).0,
-            stop: Stop::default(),
-        }
+        Self::with_clock(Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)))
+    }
+
+    fn with_clock(clock: SharedClock) -> Self {
+        Self { store: Arc::default(), clock, recorded: watch::channel(()).0, stop: Stop::default() }
     }
 
     /// Records a job's next change.
@@ -295,6 +304,15 @@ impl Store for Ruined {
     }
     async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
         Ok(Recorded::Superseded(None))
+    }
+    async fn hasten(
+        &self,
+        _: &str,
+        _: Timestamp,
+        _: Duration,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(0)
     }
     async fn redeliver(
         &self,

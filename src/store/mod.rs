@@ -8,6 +8,7 @@ mod retention;
 mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -61,6 +62,17 @@ pub trait Store: Send + Sync {
     /// Writes down how an attempt at a delivery ended. Changes nothing if the delivery is not pending any more.
     async fn settle(&self, delivery: DeliveryId, settlement: &Settlement)
     -> Result<(), StoreError>;
+
+    /// For when the clock was set back: `notifier`'s pending deliveries that are due after `now` fall due earlier by
+    /// `by`. One that was never tried, or that would still be due after `latest`, is due at `now`: no clock that went
+    /// on as time does has planned that. Returns how many there were.
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Makes deliveries pending again, due at `now`, as if they were new: without attempts, and made at `now`. Leaves
     /// alone those to a notifier that is not among `notifiers`, and those that are pending.

@@ -1,5 +1,7 @@
 //! The poller against a service in the same process, in paused time.
 
+mod clock;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -161,6 +163,15 @@ impl Store for Refusing {
     }
     async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
         self.store.settle(id, settlement).await
+    }
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.store.hasten(notifier, now, by, latest).await
     }
     async fn redeliver(
         &self,

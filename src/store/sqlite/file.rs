@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::refusal::{CHECK_ACCESS, NAME_A_FILE, RESCUE, refused, unusable};
+use super::refusal::{CHECK_ACCESS, NAME_A_FILE, PUT_BACK, RESCUE, refused, unusable};
 use super::{BUSY_TIMEOUT, schema};
 use crate::store::StoreError;
 
@@ -51,6 +51,38 @@ pub(super) fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     match open_private(&mut options, path) {
         Ok(_) => Ok(()),
         Err(error) => Err(unusable(path, error, CHECK_ACCESS)),
+    }
+}
+
+/// Which file a path led to.
+#[derive(Debug)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
+        Self::read(path).map_err(|error| unusable(path, error, CHECK_ACCESS))
+    }
+
+    /// Says so where something else is there now, or nothing.
+    pub(super) fn check(&self, path: &Path) -> Result<(), StoreError> {
+        match Self::read(path) {
+            Ok(now) if (now.device, now.inode) == (self.device, self.inode) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(unusable(path, error, CHECK_ACCESS))
+            }
+            Ok(_) | Err(_) => {
+                Err(unusable(path, "it was removed or replaced while it was in use", PUT_BACK))
+            }
+        }
+    }
+
+    fn read(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = fs::metadata(path)?;
+        Ok(Self { device: file.dev(), inode: file.ino() })
     }
 }
 

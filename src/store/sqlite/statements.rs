@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::TryFromIntError;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -56,6 +57,11 @@ const DELIVERED: &str = "UPDATE deliveries
 const DEAD: &str = "UPDATE deliveries
     SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = attempts + 1, last_reason = ?
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
+
+/// What `state <> 'delivered'` says besides lets SQLite use the index.
+pub(super) const HASTEN: &str = "UPDATE deliveries SET due_at =
+        CASE WHEN attempts = 0 OR due_at - ?3 > ?4 THEN ?2 ELSE due_at - ?3 END
+    WHERE notifier = ?1 AND state = 'pending' AND state <> 'delivered' AND due_at > ?2";
 
 /// The newest first: of a line that is given up in part, the first stays the first. What `state <> 'delivered'` says
 /// besides lets SQLite use the index.
@@ -216,6 +222,23 @@ pub(super) async fn settle(
         sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(connection).await?;
     }
     Ok(())
+}
+
+pub(super) async fn hasten(
+    connection: &mut SqliteConnection,
+    notifier: &str,
+    now: Timestamp,
+    by: Duration,
+    latest: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let hastened = sqlx::query(HASTEN)
+        .bind(notifier)
+        .bind(now.as_microsecond())
+        .bind(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
+        .bind(latest.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(hastened.rows_affected())
 }
 
 pub(super) async fn abandon(

@@ -319,6 +319,7 @@ async fn no_question_looks_through_all_deliveries() {
         (statements::NEXT_DUE, "USING COVERING INDEX deliveries_due (notifier=? AND due_at>?)"),
         (statements::ADD_DELIVERY, "USING COVERING INDEX deliveries_line (job=? AND notifier=?)"),
         (statements::MOVE_UP, "USING COVERING INDEX deliveries_line (job=? AND notifier=?)"),
+        (statements::HASTEN, "deliveries USING INDEX deliveries_open (notifier=? AND state=?)"),
         // This one reads all that are open, and nothing but the index.
         (statements::BACKLOG, "SCAN deliveries USING COVERING INDEX deliveries_open"),
     ] {
