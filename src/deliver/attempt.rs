@@ -24,7 +24,8 @@ pub(super) fn settle(
             let delay = Backoff::resume(config.backoff, delivery.attempts).next_delay().max(asked);
             let due_at = later(now, delay);
             if due_at >= later(delivery.created_at, config.give_up_after) {
-                let reason = format!("given up after {} attempts: {reason}", delivery.attempts + 1);
+                let attempts = delivery.attempts.saturating_add(1);
+                let reason = format!("given up after {attempts} attempts: {reason}");
                 (Settlement::Dead { at: now, reason }, "gave_up")
             } else {
                 (Settlement::Retry { due_at, reason }, "retry")
@@ -114,6 +115,14 @@ mod tests {
         let reason = "given up after 21 attempts: 503".to_owned();
         assert_eq!(settlement, Settlement::Dead { at: now, reason });
         assert_eq!(label, "gave_up");
+    }
+
+    #[test]
+    fn attempts_beyond_all_counting_are_counted_no_further() {
+        let now = later(Timestamp::UNIX_EPOCH, 72 * HOUR);
+        let (settlement, _) = settle(&delivery(u32::MAX), failed(None), &config(), now);
+        let reason = "given up after 4294967295 attempts: 503".to_owned();
+        assert_eq!(settlement, Settlement::Dead { at: now, reason });
     }
 
     #[test]

@@ -204,7 +204,7 @@ pub enum StoreError {
     /// The database refused a statement.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// A stored event cannot be read back. Its delivery stays first in line until it is settled.
+    /// A stored delivery or its event cannot be read back. It stays first in line until it is settled.
     #[error("stored event {event_id} cannot be read")]
     Damaged {
         /// The delivery that it was read for.
@@ -213,6 +213,6 @@ pub enum StoreError {
         event_id: String,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
