@@ -10,13 +10,17 @@ use serde_json::{Map, Value};
 use crate::domain::{JobDetails, Observation, ObservedStatus};
 use crate::source::{PageToken, SourceError, WorkflowPage};
 
+/// No more than this of an id is told, in characters. The API's ids have 32.
+const LONGEST_ID: usize = 64;
+
 /// Reads the answer of `GetMatchingJob` for `job_id`.
 pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, SourceError> {
     let answer = object(body)?;
     let status = required(&answer, "status")?;
     let answered_for = required(&answer, "jobId")?;
     if answered_for != job_id {
-        return Err(malformed(format_args!("it is about job {answered_for:?}, not {job_id:?}")));
+        let shown: String = answered_for.chars().take(LONGEST_ID).collect();
+        return Err(malformed(format_args!("it is about job {shown:?}, not {job_id:?}")));
     }
     Ok(Observation {
         status: ObservedStatus::from(status),
