@@ -1,9 +1,10 @@
 //! An answer of the service: the status, headers a line each, an empty line, the body. In place of the status, a word
 //! says that there is no answer: `timeout`, `io`, `user` or `other`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
@@ -31,8 +32,8 @@ const LONGEST_MESSAGE: usize = 2_500;
 pub(crate) fn check(input: &[u8]) {
     let Some(answer) = Answer::read(input) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let source = source(&answer);
     runtime.expect("a runtime").block_on(async {
-        let source = source(&answer).await;
         let job = JobKey {
             account: "main".into(),
             kind: JobKind::Matching,
@@ -121,7 +122,8 @@ fn judge_error(answer: &Answer, error: &SourceError) {
     let message = error.to_string();
     assert!(!message.contains(char::is_control), "not one clean line: {message:?}");
     assert!(message.chars().count() <= LONGEST_MESSAGE, "{} characters", message.chars().count());
-    assert!(!message.contains(SESSION_TOKEN), "the session token is shown: {message}");
+    let shown = message.contains(SESSION_TOKEN) && !answer.repeats_the_token_unmarked();
+    assert!(!shown, "the session token is shown: {message}");
     let reason = error.reason();
     match answer.status {
         Err(_) => assert!(matches!(reason, "unavailable" | "invalid"), "{error}"),
@@ -173,6 +175,14 @@ impl Answer {
         Some(Self { status, headers: headers.collect(), body: body.to_vec() })
     }
 
+    /// Whether the session token stands elsewhere than behind the name of its header, where AWS repeats it.
+    fn repeats_the_token_unmarked(&self) -> bool {
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}:{value}\n"));
+        let said = headers.collect::<String>() + &String::from_utf8_lossy(&self.body);
+        let marked = format!("x-amz-security-token:{SESSION_TOKEN}");
+        said.matches(SESSION_TOKEN).count() > said.matches(&marked).count()
+    }
+
     /// The object in the body of a success.
     fn granted_object(&self) -> Option<Map<String, Value>> {
         match self.status {
@@ -222,20 +232,24 @@ impl HttpClient for Network {
 }
 
 /// The adapter as the program sets it up, but for the network and the credentials.
-async fn source(answer: &Answer) -> EntityResolution {
+fn source(answer: &Answer) -> EntityResolution {
+    let network = Network(Arc::new(Mutex::new(answer.clone())));
+    let sdk = SDK.clone().into_builder().http_client(SharedHttpClient::new(network)).build();
+    EntityResolution::from_sdk_config(sdk).expect("a Region is given")
+}
+
+static SDK: LazyLock<SdkConfig> = LazyLock::new(|| {
     let access = Access {
         region: Some("eu-west-1".to_owned()),
         profile: None,
         endpoint_url: Some("http://service.invalid".to_owned()),
         no_sign_request: true,
     };
-    let sdk = Aws::new().configure(&access, Duration::from_secs(60)).await;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let sdk = runtime
+        .expect("a runtime")
+        .block_on(Aws::new().configure(&access, Duration::from_secs(60)));
     let token = Some(SESSION_TOKEN.to_owned());
     let credentials = Credentials::new("AKID", "the-secret-key", token, None, "test");
-    let sdk = sdk
-        .into_builder()
-        .http_client(SharedHttpClient::new(Network(Arc::new(Mutex::new(answer.clone())))))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    EntityResolution::from_sdk_config(sdk).expect("a Region is given")
-}
+    sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+});

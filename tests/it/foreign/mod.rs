@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 pub(crate) mod configuration;
 pub(crate) mod database;
+pub(crate) mod receivers;
 #[cfg(test)]
 mod replay;
 pub(crate) mod requests;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, panic};
 
-use super::{answers, configuration, database, requests};
+use super::{answers, configuration, database, receivers, requests};
 
 #[test]
 fn whatever_the_configuration_says_it_is_refused_with_reasons_or_holds_together() {
@@ -23,6 +23,11 @@ fn whatever_the_daemon_is_asked_it_does_what_was_asked_or_says_why_not() {
 #[test]
 fn whatever_the_database_holds_sound_events_get_through_and_damage_is_told() {
     replay("database", database::check);
+}
+
+#[test]
+fn whatever_a_receiver_answers_it_is_judged_by_its_status_and_shows_no_secret() {
+    replay("receivers", receivers::check);
 }
 
 /// Tries everything that tests/corpus holds for `target`, and names what breaks the property.
