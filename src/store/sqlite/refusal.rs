@@ -6,7 +6,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use super::SqliteStore;
-use crate::store::StoreError;
+use crate::store::{StoreError, one_line};
 
 // What to do.
 pub(super) const NAME_A_FILE: &str = "Name a file in [store] path";
@@ -18,6 +18,7 @@ pub(super) const RESCUE: &str =
 
 /// The database at `path` does not work.
 pub(super) fn unusable(path: &Path, what: impl Display, advice: &str) -> StoreError {
+    let what = one_line(&what);
     StoreError::Unusable(format!("cannot use database {}: {what}. {advice}", path.display()))
 }
 
