@@ -27,7 +27,8 @@ pub(super) fn settle(
             let due_at = later(now, delay);
             let had_its_chance = even_for + delay >= config.give_up_after.min(FAIR_CHANCE);
             if had_its_chance && due_at >= later(delivery.created_at, config.give_up_after) {
-                let reason = format!("given up after {} attempts: {reason}", delivery.attempts + 1);
+                let attempts = delivery.attempts.saturating_add(1);
+                let reason = format!("given up after {attempts} attempts: {reason}");
                 (Settlement::Dead { at: now, reason }, "gave_up")
             } else {
                 (Settlement::Retry { due_at, reason }, "retry")
@@ -129,6 +130,15 @@ mod tests {
         let after = |even_for| settle(&delivery(0), failed(None), &short, now, even_for).1;
         assert_eq!(after(Duration::from_secs(2)), "retry");
         assert_eq!(after(Duration::from_secs(10)), "gave_up");
+    }
+
+    #[test]
+    fn attempts_beyond_all_counting_are_counted_no_further() {
+        let now = later(Timestamp::UNIX_EPOCH, 72 * HOUR);
+        let (settlement, _) =
+            settle(&delivery(u32::MAX), failed(None), &config(), now, FAIR_CHANCE);
+        let reason = "given up after 4294967295 attempts: 503".to_owned();
+        assert_eq!(settlement, Settlement::Dead { at: now, reason });
     }
 
     #[test]

@@ -290,7 +290,7 @@ impl Store for Ruined {
         Err(StoreError::Damaged {
             delivery: DeliveryId(1),
             event_id: "0".to_owned(),
-            source: Message::decode("").unwrap_err(),
+            source: "nothing is there".into(),
         })
     }
     async fn settle(&self, _: DeliveryId, _: &Settlement) -> Result<(), StoreError> {

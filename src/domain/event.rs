@@ -219,8 +219,11 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// The body is not an event, as when a database was damaged.
+    /// The body is not an event on one line, as when a database was damaged.
     pub fn decode(body: &str) -> Result<Self, serde_json::Error> {
+        if body.contains(['\n', '\r']) {
+            return Err(serde::de::Error::custom("there is a line break in it"));
+        }
         Ok(Self { event: serde_json::from_str(body)?, body: body.into() })
     }
 }

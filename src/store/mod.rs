@@ -7,6 +7,7 @@ mod memory;
 mod retention;
 mod sqlite;
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -214,10 +215,10 @@ pub enum StoreError {
         path: String,
     },
     /// The database refused a statement.
-    #[error("database: {0}")]
+    #[error("database: {}", one_line(.0))]
     Database(#[from] sqlx::Error),
-    /// A stored event cannot be read back. Its delivery stays first in line until it is settled.
-    #[error("stored event {event_id} cannot be read")]
+    /// A stored delivery or its event cannot be read back. It stays first in line until it is settled.
+    #[error("stored event {} cannot be read", one_line(.event_id))]
     Damaged {
         /// The delivery that it was read for.
         delivery: DeliveryId,
@@ -225,6 +226,12 @@ pub enum StoreError {
         event_id: String,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// `what` in words for one line: a database repeats what it holds, whatever that is.
+fn one_line(what: &impl Display) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default().to_string());
+    what.to_string().chars().map(|c| escaped(c).unwrap_or_else(|| c.to_string())).collect()
 }

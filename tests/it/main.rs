@@ -10,6 +10,7 @@
 mod config;
 mod demo;
 mod events;
+mod foreign;
 mod network;
 mod online;
 mod outbox;

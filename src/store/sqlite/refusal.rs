@@ -6,7 +6,7 @@ use std::path::Path;
 use sqlx::migrate::MigrateError;
 
 use super::SqliteStore;
-use crate::store::StoreError;
+use crate::store::{StoreError, one_line};
 
 const FULL: (&str, &str) =
     ("its disk is full", "Make room. Work resumes by itself once there is some");
@@ -24,6 +24,7 @@ pub(super) const RESCUE: &str =
 
 /// The database at `path` does not work.
 pub(super) fn unusable(path: &Path, what: impl Display, advice: &str) -> StoreError {
+    let what = one_line(&what);
     StoreError::Unusable(format!("cannot use database {}: {what}. {advice}", path.display()))
 }
 

@@ -46,8 +46,9 @@ pub(super) const ADD_DELIVERY: &str = "INSERT INTO deliveries
     ), 0, ?4, ?4)
     ON CONFLICT (event_id, notifier) DO NOTHING";
 
+/// Attempts are counted up to what [`Delivery::attempts`] holds.
 const RETRY: &str = "UPDATE deliveries
-    SET attempts = attempts + 1, due_at = ?, last_reason = ?
+    SET attempts = min(attempts, 4294967294) + 1, due_at = ?, last_reason = ?
     WHERE id = ? AND state = 'pending'";
 
 const DELIVERED: &str = "UPDATE deliveries
@@ -55,7 +56,8 @@ const DELIVERED: &str = "UPDATE deliveries
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
 
 const DEAD: &str = "UPDATE deliveries
-    SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = attempts + 1, last_reason = ?
+    SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = min(attempts, 4294967294) + 1,
+        last_reason = ?
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
 
 /// What `state <> 'delivered'` says besides lets SQLite use the index.
@@ -167,18 +169,22 @@ pub(super) async fn due(
 
 fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     let id = DeliveryId(row.try_get("id")?);
-    let message = Message::decode(row.try_get("body")?);
+    // Whatever of it cannot be read: it would stand in the way of all others.
+    sound_delivery(row, id).map_err(|source| {
+        let event_id = row.try_get("event_id").unwrap_or_else(|_| "of an unreadable id".to_owned());
+        StoreError::Damaged { delivery: id, event_id, source }
+    })
+}
+
+fn sound_delivery(
+    row: &SqliteRow,
+    id: DeliveryId,
+) -> Result<Delivery, Box<dyn std::error::Error + Send + Sync>> {
     Ok(Delivery {
         id,
         attempts: row.try_get("attempts")?,
         created_at: instant(row.try_get("created_at")?, "created_at")?,
-        message: match message {
-            Ok(message) => message,
-            Err(source) => {
-                let event_id = row.try_get("event_id")?;
-                return Err(StoreError::Damaged { delivery: id, event_id, source });
-            }
-        },
+        message: Message::decode(row.try_get("body")?)?,
     })
 }
 
