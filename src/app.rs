@@ -7,6 +7,7 @@
 mod accounts;
 mod control;
 mod crew;
+mod inspection;
 mod notifiers;
 mod outbox;
 mod plan;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accounts::{connect, step_poller};
 pub use crew::Broken;
+pub use inspection::{Inspection, Subject, Trouble, TroubleKind, Verdict};
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 
@@ -35,7 +37,7 @@ use plan::{Base, Budgets, Plan};
 use reload::{Outcome, needs_restart};
 use status::DaemonStatus;
 
-use crate::aws::UnusableAwsCaBundle;
+use crate::aws::{Aws, UnusableAwsCaBundle};
 use crate::clock::SystemClock;
 use crate::config::{Loaded, Settings, StoreSettings};
 use crate::deliver::Stop;
@@ -100,13 +102,21 @@ impl Daemon {
         read_settings: ReadSettings,
     ) -> Result<Self, StartError> {
         let metrics = Metrics::new()?;
+        // What cannot be had anyway is told before the database is touched.
+        Aws::trusting(settings.ca_bundle.as_ref())?;
         let store = open_store(&settings.store).await?;
         let status = DaemonStatus::new(Arc::clone(&store), metrics.clone());
         let (recorded, _) = channel::channel(());
         let clock = Arc::new(SystemClock);
         let (status, stdout) = (Arc::new(status), Arc::default());
         let base = Base { store, clock, metrics, status, stdout, recorded };
-        let plan = base.plan(settings, &Budgets::new()).await?;
+        let plan = match base.plan(settings, &Budgets::new()).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                base.store.close().await;
+                return Err(error);
+            }
+        };
         base.metrics.config_accepted(base.clock.now());
         let (ask, reloads) = mpsc::unbounded_channel();
         let jobs_ended = CancellationToken::new();
@@ -126,6 +136,11 @@ impl Daemon {
     /// What the daemon counts.
     pub const fn metrics(&self) -> &Metrics {
         &self.base.metrics
+    }
+
+    /// Lets go of the store, where the daemon is not to run after all.
+    pub async fn discard(self) {
+        self.base.store.close().await;
     }
 
     /// Watches and tells until told to stop: then asks no more, finishes the writes in hand, and delivers what is

@@ -195,24 +195,26 @@ fn event_id(region: &str, key: &JobKey, event_type: EventType) -> Uuid {
 /// An event with its encoding, fixed when the transition is recorded: every delivery of the event, today
 /// or after an upgrade, sends the same bytes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Message {
+pub struct Message<E = Event> {
     /// The event.
-    pub event: Event,
+    pub event: E,
     /// The event as one line of JSON, without a line break.
     pub body: Arc<str>,
 }
 
-impl Message {
+impl<E: Serialize> Message<E> {
     /// Fixes the encoding of `event`.
     ///
     /// # Errors
     ///
     /// Only if the event cannot be written as JSON, which none of its types allows.
-    pub fn encode(event: Event) -> Result<Self, serde_json::Error> {
+    pub fn encode(event: E) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_string(&event)?.into();
         Ok(Self { event, body })
     }
+}
 
+impl Message {
     /// Takes up a body that was encoded before.
     ///
     /// # Errors

@@ -1,17 +1,20 @@
 //! The embedded default: one SQLite file.
 
+mod disk;
 mod file;
+mod inspect;
 mod lock;
 mod prune;
 mod redeliver;
 mod refusal;
+mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
 mod view;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,6 +37,9 @@ use super::{
 use crate::domain::{JobKey, JobStatus, Redelivered, Redelivery};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another program that works on the file for a moment, as a backup does.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +80,20 @@ impl SqliteStore {
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
         let path = file::resolve(&config.path)?;
         let lock = Lock::acquire(&path, config.lock_timeout).await?;
-        file::create_if_missing(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY_TIMEOUT)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true);
-        // WAL is a mark in the file, so it is made only once the file has proved to be ours.
-        file::examine(&path, &options).await?;
-        let options = options.journal_mode(SqliteJournalMode::Wal);
-        let mut connection = options.connect().await.map_err(|error| refused(&path, error))?;
-        MIGRATOR.run(&mut connection).await.map_err(|error| not_migrated(&path, error))?;
+            .foreign_keys(true)
+            // A mark in the file.
+            .journal_mode(SqliteJournalMode::Wal);
+        let connection = match begin(&path, &options).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                lock.withdraw();
+                return Err(error);
+            }
+        };
         let shared = Arc::new(Shared {
             file: file::Identity::of(&path)?,
             path,
@@ -114,6 +123,23 @@ impl SqliteStore {
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
         self.shared.refused(error)
     }
+}
+
+/// Opens the file to work on it, once it has proved to be ours.
+async fn begin(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    file::check_log(path)?;
+    file::create_if_missing(path)?;
+    file::examine(path).await?;
+    let mut connection = options.connect().await.map_err(|error| refused(path, error))?;
+    if let Err(error) = MIGRATOR.run(&mut connection).await {
+        // The error says more than what comes of closing.
+        let _ = connection.close().await;
+        return Err(not_migrated(path, error));
+    }
+    Ok(connection)
 }
 
 impl Shared {

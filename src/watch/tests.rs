@@ -358,11 +358,13 @@ async fn a_job_is_never_asked_about_twice_at_once_however_slow_the_service() {
 async fn another_poller_goes_on_where_one_left_off() {
     let service = Arc::new(Service::new([(key(1), life(60, 300))]));
     let store = memory();
-    let (first, _) = poller(&service, &store, config(60));
+    // Job 2 does not exist: what was borne with counts, and the last question is asked where patience ends.
+    let patience = Patience::of_daemon(Duration::from_secs(45));
+    let (mut first, _) = poller(&service, &store, config(60));
+    first.patience = patience;
     let left_off = run_for(Duration::from_secs(30), first, [watched(1), watched(2)]).await;
     let (mut second, notes) = poller(&service, &store, config(60));
-    // Job 2 does not exist: what was borne with counts.
-    second.patience = Patience::of_daemon(Duration::from_secs(45));
+    second.patience = patience;
     let started = Instant::now();
     let running = tokio::spawn(second.run(given(left_off), CancellationToken::new()));
     sleep(Duration::from_secs(20)).await;

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod events;
 mod network;
+mod online;
 mod outbox;
 mod serve;
 mod source;

@@ -113,6 +113,11 @@ pub(super) fn classify(answer: &Answer, permission: Permission<'_>) -> SourceErr
     }
 }
 
+/// Whether the service knows who asks, and says that this one may not.
+pub(super) fn is_forbidden(answer: &Answer) -> bool {
+    Words::of(answer).code.is_some_and(|code| FORBIDDEN.contains(&code.as_str()))
+}
+
 /// What the service says, in words fit for a log line.
 struct Words {
     status: u16,
