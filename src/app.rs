@@ -7,6 +7,7 @@
 mod accounts;
 mod control;
 mod crew;
+mod inspection;
 mod notifiers;
 mod outbox;
 mod plan;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accounts::{connect, step_poller};
 pub use crew::Broken;
+pub use inspection::{Inspection, Subject, Trouble, TroubleKind, Verdict};
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 
@@ -35,7 +37,7 @@ use plan::{Base, KnownLimits, Plan};
 use reload::{Outcome, needs_restart};
 use status::DaemonStatus;
 
-use crate::aws::UnusableAwsCaBundle;
+use crate::aws::{Aws, UnusableAwsCaBundle};
 use crate::clock::SystemClock;
 use crate::config::{Loaded, Settings, StoreSettings};
 use crate::deliver::Stop;
@@ -44,6 +46,9 @@ use crate::metrics::{self, Metrics};
 use crate::notify::ConfigError;
 use crate::source::SourceError;
 use crate::store::{MemoryStore, SqliteStore, Store, StoreError};
+
+/// How long a store may take to close, at the end. It needs milliseconds, unless another program is in its way.
+const CLOSING_TIME: Duration = Duration::from_millis(500);
 
 /// Why a daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -97,13 +102,21 @@ impl Daemon {
         read_settings: ReadSettings,
     ) -> Result<Self, StartError> {
         let metrics = Metrics::new()?;
+        // What cannot be had anyway is told before the database is touched.
+        Aws::trusting(settings.ca_bundle.as_ref())?;
         let store = open_store(&settings.store).await?;
         let status = DaemonStatus::new(Arc::clone(&store), metrics.clone());
         let (recorded, _) = channel::channel(());
         let clock = Arc::new(SystemClock);
         let (status, stdout) = (Arc::new(status), Arc::default());
         let base = Base { store, clock, metrics, status, stdout, recorded };
-        let plan = base.plan(settings, &KnownLimits::new()).await?;
+        let plan = match base.plan(settings, &KnownLimits::new()).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                base.store.close().await;
+                return Err(error);
+            }
+        };
         base.metrics.config_accepted(base.clock.now());
         let (ask, reloads) = mpsc::unbounded_channel();
         let jobs_ended = CancellationToken::new();
@@ -125,6 +138,11 @@ impl Daemon {
         &self.base.metrics
     }
 
+    /// Lets go of the store, where the daemon is not to run after all.
+    pub async fn discard(self) {
+        self.base.store.close().await;
+    }
+
     /// Watches and tells until told to stop: then asks no more, finishes the writes in hand, and delivers what is
     /// due, for up to the grace or until told to stop now. What is left is in the store.
     ///
@@ -144,18 +162,21 @@ impl Daemon {
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
         let outcome = watch.keep(&stop).await;
-        if outcome.is_ok() {
-            tracing::info!("stopping: no more questions, delivering what is due");
-        }
         let Watch { base, settings, mut crew, reloads, .. } = watch;
         // Whoever asks for a reload now is told at once that it is too late.
         drop(reloads);
-        let drained = wind_up(&mut crew, settings.shutdown_grace, &stop).await;
+        let outcome = match outcome {
+            Ok(()) => wind_up(&mut crew, settings.shutdown_grace, &stop).await,
+            Err(broken) => Err(broken),
+        };
+        crew.let_go().await;
         http_stop.cancel();
         http.shutdown().await;
-        base.store.close().await;
+        if tokio::time::timeout(CLOSING_TIME, base.store.close()).await.is_err() {
+            tracing::warn!("the store is busy and is left as it is: what was recorded is safe");
+        }
         tracing::info!("stopped");
-        outcome.and(drained)
+        outcome
     }
 }
 
@@ -175,7 +196,7 @@ impl Watch {
         loop {
             tokio::select! {
                 biased;
-                () = stop.drain.cancelled() => return self.crew.questions_end().await,
+                () = stop.drain.cancelled() => return Ok(()),
                 broken = self.crew.breaks(&self.jobs_ended) => return Err(broken),
                 Some(request) = self.reloads.recv() => {
                     let outcome = stop.drain.run_until_cancelled(self.reload()).await;
@@ -223,15 +244,19 @@ impl Watch {
     }
 }
 
-/// Delivers what is due, for as long as the grace.
+/// Lets the last answers be recorded and delivers what is due, all for as long as the grace.
 async fn wind_up(crew: &mut Crew, grace: Duration, stop: &Stop) -> Result<(), Broken> {
-    match tokio::time::timeout(grace, crew.deliver_the_rest()).await {
-        Ok(drained) => drained,
-        Err(_) => {
+    let work = async {
+        crew.questions_end().await?;
+        tracing::info!("stopping: no more questions, delivering what is due");
+        crew.deliver_the_rest().await
+    };
+    tokio::select! {
+        ended = tokio::time::timeout(grace, work) => ended.unwrap_or_else(|_| {
             tracing::warn!("the grace is over; what is undelivered goes out at the next start");
-            stop.now.cancel();
-            crew.deliver_the_rest().await
-        }
+            Ok(())
+        }),
+        () = stop.now.cancelled() => Ok(()),
     }
 }
 

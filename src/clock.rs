@@ -53,3 +53,30 @@ impl Clock for TokioClock {
             .unwrap_or(Timestamp::MAX)
     }
 }
+
+/// A clock that moves with tokio's time until a test sets it.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct SettableClock {
+    clock: TokioClock,
+    set_by: std::sync::Mutex<jiff::SignedDuration>,
+}
+
+#[cfg(test)]
+impl SettableClock {
+    pub(crate) fn starting_at(origin: Timestamp) -> Self {
+        Self { clock: TokioClock::starting_at(origin), set_by: std::sync::Mutex::default() }
+    }
+
+    /// Sets it forward by so many seconds, or back.
+    pub(crate) fn jump(&self, seconds: i64) {
+        *self.set_by.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
+    }
+}
+
+#[cfg(test)]
+impl Clock for SettableClock {
+    fn now(&self) -> Timestamp {
+        self.clock.now() + *self.set_by.lock().unwrap()
+    }
+}

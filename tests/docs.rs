@@ -1,10 +1,14 @@
-//! Holds docs/operations.md and docs/alerts.yml to the metrics that the program has.
+//! Holds docs/operations.md and docs/alerts.yml to the metrics that the program has, and docs/guarantees.md to tests that
+//! there are.
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 const SOURCE: &str = include_str!("../src/metrics.rs");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const ALERTS: &str = include_str!("../docs/alerts.yml");
+const GUARANTEES: &str = include_str!("../docs/guarantees.md");
 
 /// The names that `Metrics::new` registers, with the prefix of its registry.
 fn registered() -> BTreeSet<String> {
@@ -35,4 +39,38 @@ fn alerts_speak_of_metrics_that_exist() {
     for metric in named {
         assert!(registered.contains(metric), "{metric} is not registered in src/metrics.rs");
     }
+}
+
+#[test]
+fn every_test_that_a_guarantee_names_is_there() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        collect_functions(&root.join(folder), &mut tests)?;
+    }
+    let code = GUARANTEES.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = code
+        .filter_map(|name| name.rsplit("::").next())
+        .filter(|name| name.matches('_').count() > 3)
+        .collect();
+    assert!(named.len() > 20, "the names are not read any more: {named:?}");
+    for name in named {
+        assert!(tests.contains(name), "docs/guarantees.md names {name}, which is no test");
+    }
+    Ok(())
+}
+
+/// The names of all functions in the Rust files of a folder and those below it.
+fn collect_functions(folder: &Path, names: &mut BTreeSet<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect_functions(&path, names)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path)?;
+            let functions = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
+            names.extend(functions.map(str::to_owned));
+        }
+    }
+    Ok(())
 }

@@ -196,6 +196,14 @@ impl Crew {
         self.last_orders.drain.cancel();
         all_end(&mut self.workers).await
     }
+
+    /// Ends whoever is still at work, wherever they are: what they had not made durable is asked or made again by the
+    /// next run.
+    pub(super) async fn let_go(&mut self) {
+        self.pollers.shutdown().await;
+        self.janitor.shutdown().await;
+        self.workers.shutdown().await;
+    }
 }
 
 async fn work(base: Base, mut worker: Worker, stop: Stop) {

@@ -102,7 +102,7 @@ impl Aws {
 
 /// The environment names a bundle of certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("AWS_CA_BUNDLE: {0}")]
+#[error("AWS_CA_BUNDLE")]
 pub struct UnusableAwsCaBundle(#[from] CaBundleError);
 
 impl Default for Aws {

@@ -1,7 +1,8 @@
 //! `matchwatch check`
 
+mod online;
+
 use std::io::Write as _;
-use std::path::Path;
 
 use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
@@ -9,10 +10,27 @@ use crate::aws::Aws;
 use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Try it out besides: look at the database, ask AWS about each account and each watched job, and send each
+    /// notifier a test event (type dev.matchwatch.test.v1). Without this, nothing is sent anywhere
+    #[arg(long)]
+    online: bool,
 }
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    all is well
+  1    a notifier cannot deliver (--online)
+  2    the configuration is wrong, or the database cannot be used (--online)
+  4    credentials or access (--online)
+  5    a watched job is not there (--online)
+  6    AWS gives no answer (--online)
+With several the worst counts: 2, 4, 5, 6, 1.
+
+MATCHWATCH_LOG=debug in the environment shows each request on standard error (--online).";
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let loaded = args.config.load()?;
@@ -25,7 +43,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     Aws::trusting(loaded.settings.ca_bundle.as_ref()).map_err(Failure::usage)?;
     let summary = summary(&args.config.path.display().to_string(), &loaded.settings);
     std::io::stdout().write_all(summary.as_bytes()).map_err(Failure::usage)?;
-    Ok(Exit::Success)
+    if !args.online {
+        return Ok(Exit::Success);
+    }
+    super::logging::start_from_environment().map_err(Failure::usage)?;
+    online::report(&loaded.settings).await
 }
 
 /// What may keep the database from working on this machine, which need not be the one that it is for.
@@ -33,52 +55,10 @@ fn warning_about_disk(store: &StoreSettings) -> Option<String> {
     let StoreSettings::Sqlite(sqlite) = store else {
         return None;
     };
-    let folder = match sqlite.path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let Ok(folder) = folder.canonicalize() else {
-        return Some(format!("[store] path: there is no folder {} here", folder.display()));
-    };
-    // Other systems than Linux have no such list.
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    network_file_system(&mounts, &folder).map(|kind| {
-        format!(
-            "[store] path: {} is on a network file system ({kind}), where SQLite's write-ahead log does not work; \
-             put it on a local disk",
-            folder.display()
-        )
-    })
-}
-
-/// The type of the file system that holds `folder`, if it is one that other hosts write to.
-fn network_file_system<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str> {
-    const NETWORK: [&str; 12] = [
-        "9p",
-        "afs",
-        "ceph",
-        "cifs",
-        "fuse.glusterfs",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "gfs2",
-        "lustre",
-        "nfs",
-        "nfs4",
-        "smb3",
-    ];
-    let mounted_on = |line: &'m str| {
-        let mut fields = line.split(' ').skip(1);
-        Some((fields.next()?.replace("\\040", " "), fields.next()?))
-    };
-    mounts
-        .lines()
-        .filter_map(mounted_on)
-        .filter(|(mount, _)| folder.starts_with(mount))
-        // Of several at the same place, the last hides the others.
-        .max_by_key(|(mount, _)| mount.len())
-        .map(|(_, kind)| kind)
-        .filter(|kind| NETWORK.contains(kind))
+    if sqlite.folder().is_dir() {
+        return sqlite.disk_warning();
+    }
+    Some(format!("[store] path: there is no folder {} here", sqlite.folder().display()))
 }
 
 /// What would run.
@@ -140,18 +120,4 @@ fn notifier(notifier: &NotifierSettings) -> String {
 
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_innermost_mount_says_whether_a_folder_is_on_the_network() {
-        let mounts = "/dev/sda1 / ext4 rw 0 0\nnas:/x /srv/my\\040data nfs4 rw 0 0\ntmpfs /srv/my\\040data/tmp tmpfs rw 0 0\n";
-        let kind = |folder: &str| network_file_system(mounts, Path::new(folder));
-        assert_eq!(kind("/srv/my data/matchwatch"), Some("nfs4"));
-        assert_eq!(kind("/srv/my data/tmp"), None);
-        assert_eq!(kind("/srv"), None);
-    }
 }

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All jobs succeeded; the command did what was asked.
     Success = 0,
-    /// A job failed; `health`: the daemon does not live, which container runtimes read from this code.
+    /// A job failed; `health`: the daemon does not live, which container runtimes read from this code;
+    /// `check --online`: a notifier cannot deliver.
     Failed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -24,6 +25,24 @@ pub enum Exit {
     Interrupted = 130,
     /// Ended by SIGTERM.
     Terminated = 143,
+}
+
+/// From the worst to the best, of those that can come together.
+const ORDER: [Exit; 7] = [
+    Exit::Usage,
+    Exit::AccessDenied,
+    Exit::NotFound,
+    Exit::Unreachable,
+    Exit::TimedOut,
+    Exit::Failed,
+    Exit::Success,
+];
+
+impl Exit {
+    /// The worse of two.
+    pub(super) fn worse(self, other: Self) -> Self {
+        ORDER.into_iter().find(|exit| *exit == self || *exit == other).unwrap_or(self)
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -67,7 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Events(args) => events::run(args).await,
-            Command::Plan(args) => plan::run(args),
+            Command::Plan(args) => plan::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Health(args) => health::run(args).await,

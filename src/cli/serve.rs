@@ -1,13 +1,15 @@
 //! `matchwatch serve`: the daemon.
 
-use anyhow::Context;
+use std::io;
+
+use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 
 use super::config_args::ConfigArgs;
 use super::signals::{Hangup, Signals};
 use super::{Exit, Failure, logging};
 use crate::app::Daemon;
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, Settings, StoreSettings};
 use crate::deliver::Stop;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    if let StoreSettings::Sqlite(sqlite) = &settings.store
+        && let Some(warning) = sqlite.disk_warning()
+    {
+        tracing::warn!("{warning}");
+    }
     let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
     let mut hangup = Hangup::catch().context("catching SIGHUP").map_err(Failure::usage)?;
     let read_settings = args.config.reader()?;
@@ -30,7 +37,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         // Told to stop while waiting for another process to let go of the database.
         _ = signals.received() => return Ok(Exit::Success),
     };
-    let listener = bind(&settings).await?;
+    let listener = match bind(&settings).await {
+        Ok(listener) => listener,
+        Err(failure) => {
+            daemon.discard().await;
+            return Err(failure);
+        }
+    };
     tell_what_runs(&settings, listener.as_ref());
 
     let stop = Stop::default();
@@ -61,11 +74,24 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 async fn bind(settings: &Settings) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = settings.http_listen else { return Ok(None) };
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address} ([http] listen)"))
-        .map_err(Failure::usage)?;
-    Ok(Some(listener))
+    TcpListener::bind(address).await.map(Some).map_err(|error| {
+        let advice = advice(error.kind());
+        Failure::usage(anyhow!("cannot listen on {address} ([http] listen): {error}. {advice}"))
+    })
+}
+
+/// What to do about an address that is not to be had.
+const fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "Stop what listens there, or name another port",
+        io::ErrorKind::AddrNotAvailable => {
+            "Name an address of this machine, or 0.0.0.0 for all of them"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Name a port above 1023, or give the process the capability CAP_NET_BIND_SERVICE"
+        }
+        _ => "Name another address",
+    }
 }
 
 fn tell_what_runs(settings: &Settings, listener: Option<&TcpListener>) {

@@ -1,7 +1,7 @@
 //! What is wrong, and how it is told.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::ops::Range;
 use std::string::FromUtf8Error;
@@ -18,12 +18,17 @@ pub struct Problem {
     text: String,
 }
 
+/// One line, whatever stands in the names and values that it repeats.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.key.as_str() {
-            "" => write!(f, "{}: {}", self.place, self.text),
-            key => write!(f, "{}: {key}: {}", self.place, self.text),
-        }
+        let told = match self.key.as_str() {
+            "" => format!("{}: {}", self.place, self.text),
+            key => format!("{}: {key}: {}", self.place, self.text),
+        };
+        told.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => f.write_char(c),
+        })
     }
 }
 

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Config;
+use super::{Config, FAIR_CHANCE};
 use crate::backoff::Backoff;
 use crate::notify::Outcome;
 use crate::store::{Delivery, Settlement};
 
-/// How an attempt ended, and its name as a metric label.
+/// How an attempt ended, and its name as a metric label. `even_for` says how long the clock is known to have gone on
+/// without a leap ahead.
 pub(super) fn settle(
     delivery: &Delivery,
     outcome: Outcome,
     config: &Config,
     now: Timestamp,
+    even_for: Duration,
 ) -> (Settlement, &'static str) {
     match outcome {
         Outcome::Delivered => (Settlement::Delivered { at: now }, "delivered"),
@@ -23,8 +25,10 @@ pub(super) fn settle(
             let asked = after.unwrap_or_default().min(config.max_retry_after);
             let delay = Backoff::resume(config.backoff, delivery.attempts).next_delay().max(asked);
             let due_at = later(now, delay);
-            if due_at >= later(delivery.created_at, config.give_up_after) {
-                let reason = format!("given up after {} attempts: {reason}", delivery.attempts + 1);
+            let had_its_chance = even_for + delay >= config.give_up_after.min(FAIR_CHANCE);
+            if had_its_chance && due_at >= later(delivery.created_at, config.give_up_after) {
+                let attempts = delivery.attempts.saturating_add(1);
+                let reason = format!("given up after {attempts} attempts: {reason}");
                 (Settlement::Dead { at: now, reason }, "gave_up")
             } else {
                 (Settlement::Retry { due_at, reason }, "retry")
@@ -33,7 +37,7 @@ pub(super) fn settle(
     }
 }
 
-fn later(instant: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn later(instant: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by)
         .ok()
         .and_then(|by| instant.checked_add(by).ok())
@@ -87,7 +91,7 @@ mod tests {
 
     fn delay(attempts: u32, after: Option<Duration>) -> f64 {
         let now = Timestamp::UNIX_EPOCH;
-        match settle(&delivery(attempts), failed(after), &config(), now).0 {
+        match settle(&delivery(attempts), failed(after), &config(), now, HOUR).0 {
             Settlement::Retry { due_at, .. } => due_at.duration_since(now).as_secs_f64(),
             other => panic!("{other:?}"),
         }
@@ -110,17 +114,38 @@ mod tests {
     #[test]
     fn a_delivery_that_would_be_due_after_its_time_is_given_up_with_the_reason() {
         let now = later(Timestamp::UNIX_EPOCH, 72 * HOUR);
-        let (settlement, label) = settle(&delivery(20), failed(None), &config(), now);
+        let (settlement, label) = settle(&delivery(20), failed(None), &config(), now, HOUR);
         let reason = "given up after 21 attempts: 503".to_owned();
         assert_eq!(settlement, Settlement::Dead { at: now, reason });
         assert_eq!(label, "gave_up");
     }
 
     #[test]
+    fn nothing_is_given_up_for_its_age_before_it_had_a_fair_chance() {
+        let now = later(Timestamp::UNIX_EPOCH, 100 * HOUR);
+        let after = |even_for| settle(&delivery(0), failed(None), &config(), now, even_for).1;
+        assert_eq!(after(FAIR_CHANCE / 2), "retry");
+        assert_eq!(after(FAIR_CHANCE), "gave_up");
+        let short = Config { give_up_after: Duration::from_secs(10), ..config() };
+        let after = |even_for| settle(&delivery(0), failed(None), &short, now, even_for).1;
+        assert_eq!(after(Duration::from_secs(2)), "retry");
+        assert_eq!(after(Duration::from_secs(10)), "gave_up");
+    }
+
+    #[test]
+    fn attempts_beyond_all_counting_are_counted_no_further() {
+        let now = later(Timestamp::UNIX_EPOCH, 72 * HOUR);
+        let (settlement, _) =
+            settle(&delivery(u32::MAX), failed(None), &config(), now, FAIR_CHANCE);
+        let reason = "given up after 4294967295 attempts: 503".to_owned();
+        assert_eq!(settlement, Settlement::Dead { at: now, reason });
+    }
+
+    #[test]
     fn a_rejected_delivery_is_dead_at_once() {
         let now = Timestamp::UNIX_EPOCH;
         let outcome = Outcome::Reject { reason: "410 Gone".into() };
-        let (settlement, _) = settle(&delivery(0), outcome, &config(), now);
+        let (settlement, _) = settle(&delivery(0), outcome, &config(), now, HOUR);
         assert_eq!(settlement, Settlement::Dead { at: now, reason: "410 Gone".into() });
     }
 }

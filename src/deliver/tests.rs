@@ -1,5 +1,7 @@
 //! The worker against a receiver in the same process, in paused time.
 
+mod clock;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +38,8 @@ struct Receiver {
     failures_left: Mutex<HashMap<String, usize>>,
     got: Mutex<Vec<Got>>,
     busy: Mutex<HashMap<String, usize>>,
+    /// Attempts so far, whatever came of them.
+    attempts: Mutex<usize>,
     got_one: Notify,
 }
 
@@ -48,8 +52,13 @@ impl Receiver {
             failures_left: Mutex::new(failures.collect()),
             got: Mutex::default(),
             busy: Mutex::default(),
+            attempts: Mutex::default(),
             got_one: Notify::new(),
         })
+    }
+
+    fn attempts(&self) -> usize {
+        *self.attempts.lock().unwrap()
     }
 
     async fn has(&self, count: usize) {
@@ -66,8 +75,13 @@ impl Receiver {
 
 #[async_trait]
 impl Notifier for Receiver {
+    async fn try_out(&self, _: &Message<crate::domain::TestEvent>) -> Outcome {
+        Outcome::Delivered
+    }
+
     async fn notify(&self, message: &Message) -> Outcome {
         let job = message.event.subject.clone();
+        *self.attempts.lock().unwrap() += 1;
         let busy = {
             let mut busy = self.busy.lock().unwrap();
             let busy = busy.entry(job.clone()).or_default();
@@ -98,12 +112,11 @@ struct Office {
 
 impl Office {
     fn open() -> Self {
-        Self {
-            store: Arc::default(),
-            clock: Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)),
-            recorded: watch::channel(()).0,
-            stop: Stop::default(),
-        }
+        Self::with_clock(Arc::new(TokioClock::starting_at(Timestamp::UNIX_EPOCH)))
+    }
+
+    fn with_clock(clock: SharedClock) -> Self {
+        Self { store: Arc::default(), clock, recorded: watch::channel(()).0, stop: Stop::default() }
     }
 
     /// Records a job's next change.
@@ -278,7 +291,7 @@ impl Store for Ruined {
         Err(StoreError::Damaged {
             delivery: DeliveryId(1),
             event_id: "0".to_owned(),
-            source: Message::decode("").unwrap_err(),
+            source: "nothing is there".into(),
         })
     }
     async fn settle(&self, _: DeliveryId, _: &Settlement) -> Result<(), StoreError> {
@@ -298,6 +311,15 @@ impl Store for Ruined {
     }
     async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
         Ok(Recorded::Superseded(None))
+    }
+    async fn hasten(
+        &self,
+        _: &str,
+        _: Timestamp,
+        _: Duration,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(0)
     }
     async fn redeliver(
         &self,

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::timekeeper::Timekeeper;
 use super::{Config, attempt};
 use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
@@ -55,7 +57,7 @@ impl Worker {
     /// Delivers until told to stop. `recorded` is marked changed with every transition.
     pub async fn run(self, mut recorded: watch::Receiver<()>, stop: Stop) {
         let worker = Arc::new(self);
-        let mut attempts = Attempts::default();
+        let mut attempts = Attempts::kept_by(Timekeeper::new(Arc::clone(&worker.clock)));
         let mut store_backoff = Backoff::new(STORE_BACKOFF);
         loop {
             worker.heartbeat.beat();
@@ -116,11 +118,12 @@ impl Worker {
         attempts: &mut Attempts,
     ) -> Result<Instant, StoreError> {
         let look_again = Instant::now() + heartbeat::PERIOD;
+        let now = attempts.time.now();
+        self.correct_due_times(&attempts.time, now).await?;
         let room = self.config.concurrency.saturating_sub(attempts.running.len());
         if room == 0 {
             return Ok(look_again);
         }
-        let now = self.clock.now();
         // Those under way are still first in line.
         let due = self.store.due(&self.name, now, room + attempts.running.len()).await?;
         let waiting = due.into_iter().filter(|delivery| !attempts.under_way(delivery.id));
@@ -133,11 +136,28 @@ impl Worker {
         Ok(wait.map_or(look_again, |wait| look_again.min(Instant::now() + wait)))
     }
 
+    /// Due times are instants of the wall clock. Where that was set back, what waits would wait for so much longer.
+    async fn correct_due_times(&self, time: &Timekeeper, now: Timestamp) -> Result<(), StoreError> {
+        let Some(by) = time.to_correct() else { return Ok(()) };
+        let latest = attempt::later(now, self.config.longest_delay());
+        let hastened = self.store.hasten(&self.name, now, by, latest).await?;
+        time.corrected(by);
+        if hastened > 0 {
+            tracing::warn!(
+                notifier = %self.name,
+                deliveries = hastened,
+                "the clock was set back; what waits falls due earlier by as much"
+            );
+        }
+        Ok(())
+    }
+
     /// Makes one attempt, and writes down how it went.
-    async fn deliver(&self, delivery: Delivery) {
+    async fn deliver(&self, delivery: Delivery, time: &Timekeeper) {
         let outcome = self.notifier.notify(&delivery.message).await;
-        let now = self.clock.now();
-        let (settlement, label) = attempt::settle(&delivery, outcome, &self.config, now);
+        let now = time.now();
+        let (settlement, label) =
+            attempt::settle(&delivery, outcome, &self.config, now, time.even_for());
         self.metrics.deliveries.with_label_values(&[&*self.name, label]).inc();
         self.tell(&delivery, &settlement);
         self.write_down(delivery.id, &settlement).await;
@@ -193,20 +213,25 @@ impl Worker {
 }
 
 /// Attempts under way.
-#[derive(Default)]
 struct Attempts {
+    time: Arc<Timekeeper>,
     running: JoinSet<()>,
     deliveries: HashMap<task::Id, DeliveryId>,
 }
 
 impl Attempts {
+    fn kept_by(time: Timekeeper) -> Self {
+        Self { time: Arc::new(time), running: JoinSet::new(), deliveries: HashMap::new() }
+    }
+
     fn under_way(&self, id: DeliveryId) -> bool {
         self.deliveries.values().any(|&under_way| under_way == id)
     }
 
     fn start(&mut self, worker: Arc<Worker>, delivery: Delivery) {
         let id = delivery.id;
-        let attempt = self.running.spawn(async move { worker.deliver(delivery).await });
+        let time = Arc::clone(&self.time);
+        let attempt = self.running.spawn(async move { worker.deliver(delivery, &time).await });
         self.deliveries.insert(attempt.id(), id);
     }
 

@@ -7,6 +7,7 @@ mod job;
 mod redelivery;
 mod route;
 mod state;
+mod trial;
 
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
 pub use job::{
@@ -16,3 +17,4 @@ pub use job::{
 pub use redelivery::{Redelivered, Redelivery};
 pub use route::{Filter, Route, Routing};
 pub use state::{Step, Transition, step};
+pub use trial::{TestData, TestEvent};

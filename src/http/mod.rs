@@ -41,8 +41,12 @@ pub async fn serve(
     control: Arc<dyn Control>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let pages = router(status).merge(control::router(control));
-    axum::serve(listener, pages).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, pages(status, control)).with_graceful_shutdown(shutdown).await
+}
+
+/// All pages, wherever the requests come from.
+pub fn pages(status: Arc<dyn Status>, control: Arc<dyn Control>) -> Router {
+    router(status).merge(control::router(control))
 }
 
 fn router(status: Arc<dyn Status>) -> Router {

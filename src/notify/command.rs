@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::reason::tail;
 use super::{ConfigError, Notifier, Outcome};
-use crate::domain::{Event, Message};
+use crate::domain::{Event, Message, TestEvent};
 use crate::duration;
 
 /// Keys of a `[[notifier]]` with `type = "command"`.
@@ -75,9 +75,34 @@ impl Command {
         }
     }
 
-    fn start(&self, event: &Event) -> io::Result<Child> {
+    async fn tell(&self, variables: Variables, body: &str) -> Outcome {
+        let program = &self.program;
+        let child = match self.start(variables) {
+            Ok(child) => child,
+            Err(error) => return Outcome::retry(format!("cannot start {program}: {error}")),
+        };
+        let (status, output) = match self.attend(child, body).await {
+            Ok(end) => end,
+            Err(error) => return Outcome::retry(format!("cannot wait for {program}: {error}")),
+        };
+        let mut reason = match status {
+            Some(status) => format!("{program} ended with {status}"),
+            None => format!("{program} was killed after {}", duration::display(self.timeout)),
+        };
+        if !output.is_empty() {
+            reason.push_str(": ");
+            reason.push_str(&output);
+        }
+        match status.map(|status| status.code()) {
+            Some(Some(0)) => Outcome::Delivered,
+            Some(Some(EXIT_RETRY)) | None => Outcome::retry(reason),
+            Some(_) => Outcome::reject(reason),
+        }
+    }
+
+    fn start(&self, variables: Variables) -> io::Result<Child> {
         let mut command = tokio::process::Command::new(&self.program);
-        for (name, value) in variables(event) {
+        for (name, value) in variables {
             match value {
                 Some(value) => command.env(name, presentable(&value)),
                 // Ours may hold one, if we were started by such a program.
@@ -132,33 +157,19 @@ impl Command {
 #[async_trait]
 impl Notifier for Command {
     async fn notify(&self, message: &Message) -> Outcome {
-        let program = &self.program;
-        let child = match self.start(&message.event) {
-            Ok(child) => child,
-            Err(error) => return Outcome::retry(format!("cannot start {program}: {error}")),
-        };
-        let (status, output) = match self.attend(child, &message.body).await {
-            Ok(end) => end,
-            Err(error) => return Outcome::retry(format!("cannot wait for {program}: {error}")),
-        };
-        let mut reason = match status {
-            Some(status) => format!("{program} ended with {status}"),
-            None => format!("{program} was killed after {}", duration::display(self.timeout)),
-        };
-        if !output.is_empty() {
-            reason.push_str(": ");
-            reason.push_str(&output);
-        }
-        match status.map(|status| status.code()) {
-            Some(Some(0)) => Outcome::Delivered,
-            Some(Some(EXIT_RETRY)) | None => Outcome::retry(reason),
-            Some(_) => Outcome::reject(reason),
-        }
+        self.tell(variables(&message.event), &message.body).await
+    }
+
+    async fn try_out(&self, test: &Message<TestEvent>) -> Outcome {
+        self.tell(variables_of_test(&test.event), &test.body).await
     }
 }
 
+/// Names and values; one without a value is not to be set.
+type Variables = [(&'static str, Option<String>); 11];
+
 /// What the program is told in its environment. A field that the event does not have is not set.
-fn variables(event: &Event) -> [(&'static str, Option<String>); 10] {
+fn variables(event: &Event) -> Variables {
     let data = &event.data;
     let error_message =
         data.details.error_details.as_ref().and_then(|details| details.error_message.clone());
@@ -173,6 +184,24 @@ fn variables(event: &Event) -> [(&'static str, Option<String>); 10] {
         ("MATCHWATCH_REGION", Some(data.region.clone())),
         ("MATCHWATCH_ACCOUNT", Some(data.account.clone())),
         ("MATCHWATCH_ERROR_MESSAGE", error_message),
+        ("MATCHWATCH_TEST", None),
+    ]
+}
+
+/// The same of an event that tells of no job.
+fn variables_of_test(test: &TestEvent) -> Variables {
+    [
+        ("MATCHWATCH_EVENT_ID", Some(test.id.to_string())),
+        ("MATCHWATCH_EVENT_TYPE", Some(test.event_type.clone())),
+        ("MATCHWATCH_JOB_ID", None),
+        ("MATCHWATCH_WORKFLOW_NAME", None),
+        ("MATCHWATCH_KIND", None),
+        ("MATCHWATCH_STATUS", None),
+        ("MATCHWATCH_PREVIOUS_STATUS", None),
+        ("MATCHWATCH_REGION", None),
+        ("MATCHWATCH_ACCOUNT", None),
+        ("MATCHWATCH_ERROR_MESSAGE", None),
+        ("MATCHWATCH_TEST", Some("true".to_owned())),
     ]
 }
 

@@ -19,13 +19,16 @@ pub use sns::{Config as SnsConfig, Sns};
 pub use stdout::Stdout;
 pub use webhook::{Config as WebhookConfig, HttpClient, Webhook};
 
-use crate::domain::Message;
+use crate::domain::{Message, TestEvent};
 
 /// A place that events go.
 #[async_trait]
 pub trait Notifier: Send + Sync {
     /// Makes one attempt to deliver `message`, and ends by itself within the adapter's timeout.
     async fn notify(&self, message: &Message) -> Outcome;
+
+    /// The same by the same road with an event that tells of no job, to see whether the place can be told at all.
+    async fn try_out(&self, test: &Message<TestEvent>) -> Outcome;
 }
 
 /// How one attempt went.

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
 use super::{Notifier, Outcome};
-use crate::domain::Message;
+use crate::domain::{Message, TestEvent};
 
 /// Time that a reader may leave a line lying.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,8 +36,19 @@ impl<W: Write + Send + 'static> Stdout<W> {
         Self { out: Arc::new(Mutex::new(Lines { out, torn: false })) }
     }
 
-    async fn write(&self, message: &Message) -> io::Result<()> {
-        let line = format!("{}\n", message.body);
+    async fn tell(&self, body: &str) -> Outcome {
+        match timeout(TIMEOUT, self.write(body)).await {
+            Ok(Ok(())) => Outcome::Delivered,
+            Ok(Err(error)) => Outcome::retry(format!("standard output: {error}")),
+            Err(_) => Outcome::retry(format!(
+                "standard output: nobody has read it for {} s",
+                TIMEOUT.as_secs()
+            )),
+        }
+    }
+
+    async fn write(&self, body: &str) -> io::Result<()> {
+        let line = format!("{body}\n");
         let mut lines = Arc::clone(&self.out).lock_owned().await;
         let (tell, told) = oneshot::channel();
         // A thread of its own: one of the runtime's would hold up its shutdown for as long as nobody reads.
@@ -60,14 +71,11 @@ impl<W> fmt::Debug for Stdout<W> {
 #[async_trait]
 impl<W: Write + Send + 'static> Notifier for Stdout<W> {
     async fn notify(&self, message: &Message) -> Outcome {
-        match timeout(TIMEOUT, self.write(message)).await {
-            Ok(Ok(())) => Outcome::Delivered,
-            Ok(Err(error)) => Outcome::retry(format!("standard output: {error}")),
-            Err(_) => Outcome::retry(format!(
-                "standard output: nobody has read it for {} s",
-                TIMEOUT.as_secs()
-            )),
-        }
+        self.tell(&message.body).await
+    }
+
+    async fn try_out(&self, test: &Message<TestEvent>) -> Outcome {
+        self.tell(&test.body).await
     }
 }
 

@@ -8,12 +8,18 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::domain::{
-    ErrorDetails, Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition,
+    ErrorDetails, Event, JobDetails, JobKey, JobKind, JobStatus, Message, TestEvent, Transition,
 };
 
 /// A job's end that was seen coming.
 pub(super) fn succeeded() -> Message {
     message(JobStatus::Succeeded, Some(JobStatus::Running), JobDetails::default())
+}
+
+/// A test of a notifier.
+pub(super) fn trial() -> Message<TestEvent> {
+    let id = "5d0f0b6a-6c5f-4d1c-9a53-3a4f8c4d7f10".parse().unwrap();
+    Message::encode(TestEvent::new(id, "ops", "2025-06-01T08:00:00Z".parse().unwrap())).unwrap()
 }
 
 /// A job's failure, the first that is heard of it.

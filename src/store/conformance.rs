@@ -1,6 +1,7 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
 mod abandonment;
+mod hastening;
 pub(super) mod model;
 mod past_runs;
 mod redelivery;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::abandonment::*;
+pub(super) use self::hastening::*;
 pub(super) use self::past_runs::*;
 pub(super) use self::redelivery::*;
 pub(super) use self::retention::*;
@@ -78,6 +80,8 @@ macro_rules! tests {
             what_waits_for_a_notifier_is_given_up_and_what_waits_for_others_stays
             a_line_that_is_given_up_in_part_keeps_its_order
             what_was_given_up_unattempted_can_be_asked_for_again
+            what_waits_for_its_time_falls_due_earlier_by_as_much
+            what_no_honest_clock_planned_is_due_now
             what_was_delivered_before_the_instant_is_forgotten_with_its_event_and_its_job
             nothing_of_the_instant_or_after_it_is_forgotten
             what_is_pending_or_dead_is_never_forgotten

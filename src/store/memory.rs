@@ -66,6 +66,18 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (now, latest) = (to_the_microsecond(now), to_the_microsecond(latest));
+        let mut kept = self.kept();
+        Ok(kept.outboxes.get_mut(notifier).map_or(0, |outbox| outbox.hasten(now, by, latest)))
+    }
+
     async fn redeliver(
         &self,
         redelivery: &Redelivery,
@@ -321,6 +333,21 @@ impl Outbox {
             Settlement::Dead { at, .. } => (true, at),
         };
         self.put_away(id, is_dead, *at);
+    }
+
+    fn hasten(&mut self, now: Timestamp, by: Duration, latest: Timestamp) -> u64 {
+        let waiting = self.pending.iter_mut().filter(|(_, made)| made.due_at > now);
+        let mut hastened = 0;
+        for (id, made) in waiting {
+            let earlier = made.due_at.checked_sub(by).unwrap_or(Timestamp::MIN);
+            let due_at = if made.attempts == 0 || earlier > latest { now } else { earlier };
+            if self.firsts.remove(&(made.due_at, *id)) {
+                self.firsts.insert((due_at, *id));
+            }
+            made.due_at = due_at;
+            hastened += 1;
+        }
+        hastened
     }
 
     fn abandon(&mut self, at: Timestamp, limit: usize) -> usize {

@@ -7,7 +7,9 @@ mod memory;
 mod retention;
 mod sqlite;
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -67,6 +69,17 @@ pub trait Store: Send + Sync {
     /// Writes down how an attempt at a delivery ended. Changes nothing if the delivery is not pending any more.
     async fn settle(&self, delivery: DeliveryId, settlement: &Settlement)
     -> Result<(), StoreError>;
+
+    /// For when the clock was set back: `notifier`'s pending deliveries that are due after `now` fall due earlier by
+    /// `by`. One that was never tried, or that would still be due after `latest`, is due at `now`: no clock that went
+    /// on as time does has planned that. Returns how many there were.
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Makes deliveries pending again, due at `now`, as if they were new: without attempts, and made at `now`. Leaves
     /// alone those to a notifier that is not among `notifiers`, and those that are pending.
@@ -227,10 +240,10 @@ pub enum StoreError {
         path: String,
     },
     /// The database refused a statement.
-    #[error("database: {0}")]
+    #[error("database: {}", one_line(.0))]
     Database(#[from] sqlx::Error),
-    /// A stored event cannot be read back. Its delivery stays first in line until it is settled.
-    #[error("stored event {event_id} cannot be read")]
+    /// A stored delivery or its event cannot be read back. It stays first in line until it is settled.
+    #[error("stored event {} cannot be read", one_line(.event_id))]
     Damaged {
         /// The delivery that it was read for.
         delivery: DeliveryId,
@@ -238,6 +251,12 @@ pub enum StoreError {
         event_id: String,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// `what` in words for one line: a database repeats what it holds, whatever that is.
+fn one_line(what: &impl Display) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default().to_string());
+    what.to_string().chars().map(|c| escaped(c).unwrap_or_else(|| c.to_string())).collect()
 }

@@ -1,11 +1,14 @@
 //! The embedded default: one SQLite file.
 
+mod disk;
 mod file;
+mod inspect;
 mod lock;
 mod past_runs;
 mod prune;
 mod redeliver;
 mod refusal;
+mod schema;
 mod standings;
 mod statements;
 #[cfg(test)]
@@ -13,9 +16,9 @@ mod tests;
 mod view;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,6 +39,9 @@ use super::{
 use crate::domain::{JobKey, PastRun, Redelivered, Redelivery, WorkflowKey};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another program that works on the file for a moment, as a backup does.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +64,12 @@ pub struct SqliteStore {
 struct Shared {
     path: PathBuf,
     options: SqliteConnectOptions,
+    /// The file that was opened, whatever is at `path` now.
+    file: file::Identity,
     /// `None` once closed.
     open: Mutex<Option<Open>>,
+    /// The connection is to be made again: what it was refused may be its own fault.
+    suspect: AtomicBool,
     commits: AtomicU64,
 }
 
@@ -72,19 +82,32 @@ impl SqliteStore {
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
         let path = file::resolve(&config.path)?;
         let lock = Lock::acquire(&path, config.lock_timeout).await?;
-        file::create_if_missing(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY_TIMEOUT)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true);
-        // WAL is a mark in the file, so it is made only once the file has proved to be ours.
-        file::examine(&path, &options).await?;
-        let options = options.journal_mode(SqliteJournalMode::Wal);
-        let mut connection = options.connect().await.map_err(|error| refused(&path, error))?;
-        MIGRATOR.run(&mut connection).await.map_err(|error| not_migrated(&path, error))?;
-        let open = Mutex::new(Some(Open { connection: Some(connection), _lock: lock }));
-        let shared = Arc::new(Shared { path, options, open, commits: AtomicU64::new(0) });
+            .foreign_keys(true)
+            // A mark in the file.
+            .journal_mode(SqliteJournalMode::Wal);
+        let begun = async {
+            let connection = begin(&path, &options).await?;
+            Ok((file::Identity::of(&path)?, connection))
+        };
+        let (file, connection) = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => {
+                lock.withdraw();
+                return Err(error);
+            }
+        };
+        let shared = Arc::new(Shared {
+            file,
+            path,
+            options,
+            open: Mutex::new(Some(Open { connection: Some(connection), _lock: lock })),
+            suspect: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+        });
         let (writes, queue) = mpsc::unbounded_channel();
         tokio::spawn(writer::run(Arc::downgrade(&shared), queue));
         Ok(Self { shared, writes })
@@ -99,9 +122,30 @@ impl SqliteStore {
         self.shared.connection().await
     }
 
+    async fn to_write(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        self.shared.to_write().await
+    }
+
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
         self.shared.refused(error)
     }
+}
+
+/// Opens the file to work on it, once it has proved to be ours.
+async fn begin(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    file::check_log(path)?;
+    file::create_if_missing(path)?;
+    file::examine(path).await?;
+    let mut connection = options.connect().await.map_err(|error| refused(path, error))?;
+    if let Err(error) = MIGRATOR.run(&mut connection).await {
+        // The error says more than what comes of closing.
+        let _ = connection.close().await;
+        return Err(not_migrated(path, error));
+    }
+    Ok(connection)
 }
 
 impl Shared {
@@ -109,15 +153,49 @@ impl Shared {
     async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
         let mut open = self.open.lock().await;
         if let Some(open) = &mut *open {
-            open.renew_if_unfit(&self.options).await.map_err(|error| self.refused(error))?;
+            self.renew_if_unfit(open).await?;
         }
         MutexGuard::try_map(open, |open| open.as_mut()?.connection.as_mut())
             .map_err(|_| refusal::closed(&self.path))
     }
 
+    /// The same, to write: what goes into a file that is not at its path any more is lost with the process.
+    async fn to_write(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        let connection = self.connection().await?;
+        self.file.check(&self.path)?;
+        Ok(connection)
+    }
+
+    /// Opens the connection anew if its worker is gone, or if it believes in a transaction that is none.
+    ///
+    /// SQLite ends a transaction by itself when the disk is full or fails. sqlx 0.9 goes on counting it, and
+    /// refuses every `BEGIN` after that. One that was opened while the file system was read-only stays so itself.
+    async fn renew_if_unfit(&self, open: &mut Open) -> Result<(), StoreError> {
+        let suspect = self.suspect.swap(false, Ordering::Relaxed);
+        let fit = match &mut open.connection {
+            // The answer to the ping comes after any rollback that a dropped transaction has queued.
+            Some(connection) if !suspect => {
+                connection.ping().await.is_ok() && !connection.is_in_transaction()
+            }
+            _ => false,
+        };
+        if !fit {
+            self.file.check(&self.path)?;
+            open.connection = None;
+            let connection = self.options.connect().await.map_err(|error| self.refused(error))?;
+            open.connection = Some(connection);
+        }
+        Ok(())
+    }
+
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
         match error.into() {
-            StoreError::Database(error) => refused(&self.path, error),
+            StoreError::Database(error) => {
+                if refusal::is_of_file(&error) {
+                    self.suspect.store(true, Ordering::Relaxed);
+                }
+                refused(&self.path, error)
+            }
             error => error,
         }
     }
@@ -171,13 +249,26 @@ impl Store for SqliteStore {
         writer::answer(&self.shared, answer).await
     }
 
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut connection = self.to_write().await?;
+        statements::hasten(&mut connection, notifier, now, by, latest)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
     async fn redeliver(
         &self,
         redelivery: &Redelivery,
         notifiers: &[Arc<str>],
         now: Timestamp,
     ) -> Result<Redelivered, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.to_write().await?;
         redeliver::redeliver(&mut connection, redelivery, notifiers, now)
             .await
             .map_err(|error| self.refused(error))
@@ -190,7 +281,7 @@ impl Store for SqliteStore {
         reason: &str,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.to_write().await?;
         statements::abandon(&mut connection, notifier, at, reason, limit)
             .await
             .map_err(|error| self.refused(error))
@@ -202,7 +293,7 @@ impl Store for SqliteStore {
         from: Position,
         limit: usize,
     ) -> Result<Pruned, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.to_write().await?;
         prune::prune(&mut connection, retention, from, limit)
             .await
             .map_err(|error| self.refused(error))
@@ -224,7 +315,7 @@ impl Store for SqliteStore {
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.to_write().await?;
         statements::probe(&mut connection).await.map_err(|error| self.refused(error))
     }
 
@@ -250,23 +341,4 @@ struct Open {
     /// One connection and no pool: SQLite writes one transaction at a time anyway, and this one is never busy.
     connection: Option<SqliteConnection>,
     _lock: Lock,
-}
-
-impl Open {
-    /// Opens the connection anew if its worker is gone, or if it believes in a transaction that is none.
-    ///
-    /// SQLite ends a transaction by itself when the disk is full or fails. sqlx 0.9 goes on counting it, and
-    /// refuses every `BEGIN` after that.
-    async fn renew_if_unfit(&mut self, options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
-        let fit = match &mut self.connection {
-            // The answer to the ping comes after any rollback that a dropped transaction has queued.
-            Some(connection) => connection.ping().await.is_ok() && !connection.is_in_transaction(),
-            None => false,
-        };
-        if !fit {
-            self.connection = None;
-            self.connection = Some(options.connect().await?);
-        }
-        Ok(())
-    }
 }

@@ -131,7 +131,7 @@ impl Budget {
     }
 
     /// Waits until a request may be sent, and spends it.
-    pub(super) async fn spend_one(&self) {
+    pub async fn spend_one(&self) {
         loop {
             let answer = self.pacer().acquire(Instant::now());
             match answer {

@@ -1,6 +1,7 @@
 //! The poller against a service in the same process, in paused time.
 
 mod budget;
+mod clock;
 mod lists;
 
 use std::collections::{HashMap, HashSet};
@@ -220,6 +221,15 @@ impl Store for Refusing {
     }
     async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
         self.store.settle(id, settlement).await
+    }
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.store.hasten(notifier, now, by, latest).await
     }
     async fn redeliver(
         &self,

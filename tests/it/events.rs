@@ -2,7 +2,7 @@
 
 use matchwatch::domain::{
     ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message,
-    ObservedStatus, OutputSource, Step, Transition, step,
+    ObservedStatus, OutputSource, Step, TestEvent, Transition, step,
 };
 use serde_json::{Value, json};
 
@@ -88,7 +88,12 @@ fn every_event() -> Vec<Event> {
     events
 }
 
-fn encoded(event: Event) -> Value {
+fn test_event() -> TestEvent {
+    let id = "5d0f0b6a-6c5f-4d1c-9a53-3a4f8c4d7f10".parse().unwrap();
+    TestEvent::new(id, "ops", "2025-06-01T07:40:00.5Z".parse().unwrap())
+}
+
+fn encoded(event: impl serde::Serialize) -> Value {
     serde_json::from_str(&Message::encode(event).unwrap().body).unwrap()
 }
 
@@ -100,8 +105,7 @@ fn every_event_is_what_the_schema_says_and_has_no_field_that_it_does_not_name() 
         assert!(events.iter().any(|event| event.event_type == event_type), "{event_type}");
     }
     let (open, closed) = (validator(&schema()), validator(&closed(schema())));
-    for event in events {
-        let event = encoded(event);
+    for event in events.into_iter().map(encoded).chain([encoded(test_event())]) {
         assert_valid(&open, &event);
         assert_valid(&closed, &event);
     }
@@ -136,7 +140,9 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
         *event.pointer_mut(pointer).unwrap() = wrong;
         assert!(!validator.is_valid(&event), "{event:#}");
     }
-    for missing in schema()["required"].as_array().unwrap() {
+    let schema = schema();
+    let of_jobs = schema["$defs"]["jobEvent"]["required"].as_array().unwrap();
+    for missing in schema["required"].as_array().unwrap().iter().chain(of_jobs) {
         let mut event = event.clone();
         event.as_object_mut().unwrap().remove(missing.as_str().unwrap()).unwrap();
         assert!(!validator.is_valid(&event), "without {missing}");
@@ -144,10 +150,36 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
 }
 
 #[test]
+fn the_schema_takes_no_test_for_a_job_and_no_job_for_a_test() {
+    let validator = validator(&schema());
+    let (job, test) = (examples().remove(3), encoded(test_event()));
+    for (pointer, wrong) in [
+        ("/type", job["type"].clone()),
+        ("/source", job["source"].clone()),
+        ("/data", job["data"].clone()),
+        ("/data/test", json!(false)),
+        ("/data/notifier", json!("")),
+    ] {
+        let mut test = test.clone();
+        *test.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!validator.is_valid(&test), "{test:#}");
+    }
+    let mut in_line = test.clone();
+    in_line["sequence"] = "1".into();
+    assert!(!validator.is_valid(&in_line));
+    for (field, wrong) in [("source", &test["source"]), ("data", &test["data"])] {
+        let mut job = job.clone();
+        job[field] = wrong.clone();
+        assert!(!validator.is_valid(&job), "{job:#}");
+    }
+}
+
+#[test]
 fn there_is_an_example_of_each_type_and_each_is_valid() {
     let validator = validator(&closed(schema()));
     let types: Vec<_> = examples().iter().map(|example| example["type"].clone()).collect();
-    assert_eq!(types, JobStatus::ALL.map(|status| EventType::of(status).as_str()));
+    let of_jobs = JobStatus::ALL.map(|status| EventType::of(status).as_str());
+    assert_eq!(types, [of_jobs.as_slice(), &[TestEvent::TYPE]].concat());
     for example in examples() {
         assert_valid(&validator, &example);
     }
@@ -155,7 +187,10 @@ fn there_is_an_example_of_each_type_and_each_is_valid() {
 
 #[test]
 fn the_examples_are_what_the_program_makes_ids_and_order_of_fields_included() {
-    for example in examples() {
+    let mut examples = examples();
+    let test = examples.pop().unwrap();
+    assert_eq!(&*Message::encode(test_event()).unwrap().body, test.to_string());
+    for example in examples {
         let documented: Event = serde_json::from_value(example.clone()).unwrap();
         let data = &documented.data;
         let transition = Transition {

@@ -10,7 +10,9 @@
 mod config;
 mod demo;
 mod events;
+mod foreign;
 mod network;
+mod online;
 mod outbox;
 mod plan;
 mod serve;

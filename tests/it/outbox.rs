@@ -2,6 +2,7 @@
 
 mod listing;
 mod redelivery;
+mod trouble;
 
 use std::process::Output;
 

@@ -2,11 +2,20 @@
 
 use std::process::Stdio;
 
+use matchwatch::simulator::Status;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::support::daemon::{Home, watch};
+use crate::support::service::Service;
 use crate::support::soon;
+
+const STDOUT: &str = "
+[[notifier]]
+name = \"lines\"
+type = \"stdout\"
+";
 
 /// Runs `matchwatch plan` and gives its exit code, standard output and standard error.
 async fn plan(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
@@ -71,4 +80,27 @@ async fn what_cannot_be_planned_for_is_refused_as_usage() {
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(stderr.contains(why), "{stderr}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_can_be_made_of_what_the_daemon_has_learned() {
+    let service = Service::start().await;
+    let job = service.job("customers");
+    let home = Home::new(service.url(), &format!("{}{STDOUT}", watch("customers", &[&job])));
+    let mut daemon = home.serve().await;
+    daemon.event().await;
+    service.set(&job, Status::Succeeded);
+    while daemon.event().await["data"]["status"] != "SUCCEEDED" {}
+    assert_eq!(daemon.stop().await.code, Some(0));
+
+    let of_workflow = |name| home.run(&["plan", "--workflow-name", name, "--output", "json"]);
+    let shown = of_workflow("customers").await;
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["runs"], 1);
+
+    let unknown = of_workflow("costumers").await;
+    assert_eq!(unknown.status.code(), Some(5));
+    let complaint = String::from_utf8(unknown.stderr).unwrap();
+    assert!(complaint.contains("no job of workflow costumers is known"), "{complaint}");
 }

@@ -1,5 +1,8 @@
 //! `matchwatch serve`, as the process that operators run, against a simulated service.
 
+mod access;
+mod adversity;
+mod disk;
 mod pages;
 mod reload;
 mod restart;

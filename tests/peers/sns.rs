@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use matchwatch::aws::{Access, Aws};
-use matchwatch::domain::JobStatus;
+use matchwatch::domain::{JobStatus, Message, TestEvent};
 use matchwatch::notify::{Notifier, Outcome, Sns, SnsConfig};
 use serde_json::{Value, json};
 
@@ -78,6 +78,11 @@ struct Subscription {
     queue: String,
 }
 
+fn trial() -> Message<TestEvent> {
+    let now = "2025-06-01T08:00:00Z".parse().unwrap();
+    Message::encode(TestEvent::new(uuid::Uuid::new_v4(), "topic", now)).unwrap()
+}
+
 fn statuses(received: &[Value]) -> Vec<&str> {
     received.iter().map(|message| message["event"]["data"]["status"].as_str().unwrap()).collect()
 }
@@ -122,6 +127,64 @@ async fn a_fifo_topic_drops_what_is_sent_again_and_keeps_the_next_transition() {
     assert_eq!(statuses(&received), ["RUNNING", "FAILED"]);
     assert_eq!(received[0]["group"], received[1]["group"]);
     assert_eq!(received[0]["deduplication"], received[0]["event"]["id"]);
+}
+
+#[tokio::test]
+async fn a_test_reaches_those_who_do_not_filter_jobs_and_no_others() {
+    let moto = Moto::start().await;
+    let everything = moto.subscribe(&["jobs"]).await;
+    let policy = json!({ "status": ["FAILED", "SUCCEEDED"] }).to_string();
+    let filtered = moto.subscribe(&["filtered", &policy]).await;
+    let fifo = moto.subscribe(&["jobs.fifo"]).await;
+    for subscription in [&everything, &filtered, &fifo, &fifo] {
+        let sns = moto.sns(&subscription.topic, None).await;
+        assert_eq!(sns.try_out(&trial()).await, Outcome::Delivered);
+    }
+    assert_eq!(moto.received(&filtered).await, [] as [Value; 0]);
+    let received = moto.received(&everything).await;
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0]["event"]["data"]["test"], true);
+    let attributes = json!({ "eventType": "dev.matchwatch.test.v1", "test": "true" });
+    assert_eq!(received[0]["attributes"], attributes);
+    let received = moto.received(&fifo).await;
+    assert_eq!(received.len(), 2, "each test is a new event");
+    assert_eq!(received[0]["group"], "matchwatch-test");
+    assert_eq!(received[0]["deduplication"], received[0]["event"]["id"]);
+}
+
+#[tokio::test]
+async fn check_online_publishes_a_test_and_tells_which_topic_is_not_there() {
+    let moto = Moto::start().await;
+    let subscription = moto.subscribe(&["jobs.fifo"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let notifier = |name: &str, topic: &str| {
+        format!(
+            "[[notifier]]\nname = {name:?}\ntype = \"sns\"\ntopic_arn = {topic:?}\nendpoint_url = {:?}\n",
+            moto.endpoint
+        )
+    };
+    let configuration = notifier("topic", &subscription.topic)
+        + &notifier("nowhere", &format!("{}x", subscription.topic.trim_end_matches(".fifo")));
+    std::fs::write(folder.path().join("matchwatch.toml"), configuration).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_matchwatch"))
+        .args(["check", "--online", "--config", "matchwatch.toml"])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ENDPOINT_URL_ENTITYRESOLUTION", "http://127.0.0.1:1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .await
+        .unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(6), "the account is away: {report}");
+    assert!(report.contains("  ok      notifier topic: took the test event "), "{report}");
+    assert!(report.contains("  FAILED  notifier nowhere: SNS: NotFound"), "{report}");
+    assert!(report.contains("allow sns:Publish on the topic"), "{report}");
+    let received = moto.received(&subscription).await;
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0]["event"]["subject"], "topic");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::listing::{Format, json_lines, print};
+use super::config_args::ConfigArgs;
+use super::listing::{Format, json_lines, plain, print};
 use super::{Exit, Failure};
 use crate::duration;
 use crate::watch::cadence::{Limits, RunTimes};
@@ -18,6 +19,17 @@ use sketch::Sketch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Takes the run times of this workflow, as the daemon learned them, from the database that the configuration names
+    #[arg(long, value_name = "NAME", conflicts_with = "run_times")]
+    workflow_name: Option<String>,
+
+    /// The account of that workflow, where several have one of that name
+    #[arg(long, value_name = "NAME", requires = "workflow_name")]
+    account: Option<String>,
+
+    #[command(flatten)]
+    config: ConfigArgs,
+
     /// How long a job of the workflow ran, as in 12m or 1h30m; once for each job, the oldest first. `-` reads them from
     /// standard input, one a line. Without any: a workflow never seen
     #[arg(long = "run-time", value_name = "DURATION")]
@@ -52,7 +64,7 @@ pub(super) struct Args {
     output: Format,
 }
 
-pub(super) fn run(args: Args) -> Result<Exit, Failure> {
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     if args.min_interval > args.max_interval {
         let (least, most) =
             (duration::display(args.min_interval), duration::display(args.max_interval));
@@ -60,7 +72,10 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
             "--min-interval {least} is longer than --max-interval {most}"
         )));
     }
-    let past = past_runs(&args.run_times, io::stdin()).map_err(Failure::usage)?;
+    let past = match &args.workflow_name {
+        Some(name) => learned(&args.config, name, args.account.as_deref()).await?,
+        None => past_runs(&args.run_times, io::stdin()).map_err(Failure::usage)?,
+    };
     let limits = Limits { shortest: args.min_interval, longest: args.max_interval };
     let run_times = RunTimes::learn(&past, &args.running_for);
     let sketch = Sketch::of(&past, run_times, args.call_worth, limits, args.beside);
@@ -74,6 +89,33 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
         Format::Text => drawing::text(&sketch),
     })?;
     Ok(Exit::Success)
+}
+
+/// How long the jobs of a workflow ran, as the database knows it; oldest first.
+async fn learned(
+    config: &ConfigArgs,
+    workflow_name: &str,
+    account: Option<&str>,
+) -> Result<Vec<Duration>, Failure> {
+    let mut view = config.look_inside().await?;
+    let mut runs = view.past_runs(workflow_name).await.map_err(Failure::usage)?;
+    runs.retain(|(workflow, _)| account.is_none_or(|account| *workflow.account == *account));
+    let Some((first, _)) = runs.first() else {
+        let error = anyhow!(
+            "no job of workflow {} is known to have ended; `serve` learns it as jobs end",
+            plain(workflow_name)
+        );
+        return Err(Failure { exit: Exit::NotFound, error });
+    };
+    if let Some((other, _)) = runs.iter().find(|(workflow, _)| workflow != first) {
+        return Err(Failure::usage(anyhow!(
+            "the accounts {} and {} both have a workflow {}: choose with --account",
+            plain(&first.account),
+            plain(&other.account),
+            plain(workflow_name)
+        )));
+    }
+    Ok(runs.into_iter().map(|(_, run)| run.run_time).collect())
 }
 
 /// Run times given as flags, `-` standing for those on standard input; oldest first.

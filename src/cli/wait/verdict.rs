@@ -8,17 +8,6 @@ use crate::domain::JobStatus;
 use crate::source::SourceError;
 use crate::watch::LocateError;
 
-/// From the worst to the best.
-const ORDER: [Exit; 7] = [
-    Exit::Usage,
-    Exit::AccessDenied,
-    Exit::NotFound,
-    Exit::Unreachable,
-    Exit::TimedOut,
-    Exit::Failed,
-    Exit::Success,
-];
-
 /// The outcomes so far.
 #[derive(Debug)]
 pub(super) struct Verdict {
@@ -45,12 +34,12 @@ impl Verdict {
 
     /// The time is up: what has no outcome yet gets this one.
     pub(super) fn time_is_up(&self, exit: Exit) -> Exit {
-        worse(self.worst(), exit)
+        self.worst().worse(exit)
     }
 
     /// The worst outcome so far.
     fn worst(&self) -> Exit {
-        self.outcomes.values().copied().fold(Exit::Success, worse)
+        self.outcomes.values().copied().fold(Exit::Success, Exit::worse)
     }
 
     /// The jobs without an outcome.
@@ -86,10 +75,6 @@ pub(super) const fn of_search(error: &LocateError) -> Exit {
         LocateError::Denied(_) => Exit::AccessDenied,
         LocateError::Source(error) => of_error(error),
     }
-}
-
-fn worse(one: Exit, other: Exit) -> Exit {
-    ORDER.into_iter().find(|exit| *exit == one || *exit == other).unwrap_or(one)
 }
 
 #[cfg(test)]

@@ -190,6 +190,9 @@ fn a_stored_message_is_taken_up_as_it_was() {
     let transition = Transition { from: None, to: JobStatus::Succeeded, inferred };
     let message = Message::encode(event(&transition, &JobDetails::default())).unwrap();
     assert_eq!(Message::decode(&message.body).unwrap(), message);
+    // Receivers of lines would take it for several.
+    let lines = message.body.replace(',', ",\n");
+    assert!(Message::decode(&lines).unwrap_err().to_string().contains("line break"));
     assert_eq!(message.event.job_key(), key());
     assert!(!message.body.contains('\n'));
 }

@@ -15,13 +15,14 @@ use aws_sdk_sns::config::SharedCredentialsProvider;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use self::publication::Publication;
 use self::topic::Topic;
 use super::reason::{causes, head};
 use super::{ConfigError, Notifier, Outcome};
 use crate::aws::{Access, Aws, without_session_token};
-use crate::domain::Message;
+use crate::domain::{Message, TestEvent};
 
 /// Keys of a `[[notifier]]` with `type = "sns"`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -99,15 +100,9 @@ impl Sns {
         }
         Ok(Self { client: Client::from_conf(settings.build()), topic })
     }
-}
 
-#[async_trait]
-impl Notifier for Sns {
-    async fn notify(&self, message: &Message) -> Outcome {
-        let publication = match Publication::of(message) {
-            Ok(publication) => publication,
-            Err(error) => return Outcome::reject(error.to_string()),
-        };
+    /// `group` and `id` are for FIFO topics alone.
+    async fn publish(&self, publication: Publication<'_>, group: String, id: Uuid) -> Outcome {
         let mut request = self
             .client
             .publish()
@@ -115,14 +110,30 @@ impl Notifier for Sns {
             .set_message_attributes(Some(publication.message_attributes()))
             .message(publication.body);
         if self.topic.is_fifo() {
-            request = request
-                .message_group_id(publication::group_id(&message.event))
-                .message_deduplication_id(message.event.id);
+            request = request.message_group_id(group).message_deduplication_id(id);
         }
         match request.send().await {
             Ok(_) => Outcome::Delivered,
             Err(error) => judge(&error),
         }
+    }
+}
+
+#[async_trait]
+impl Notifier for Sns {
+    async fn notify(&self, message: &Message) -> Outcome {
+        match Publication::of(message) {
+            Ok(publication) => {
+                let group = publication::group_id(&message.event);
+                self.publish(publication, group, message.event.id).await
+            }
+            Err(error) => Outcome::reject(error.to_string()),
+        }
+    }
+
+    async fn try_out(&self, test: &Message<TestEvent>) -> Outcome {
+        let group = publication::TEST_GROUP.to_owned();
+        self.publish(Publication::of_test(test), group, test.event.id).await
     }
 }
 

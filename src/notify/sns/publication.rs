@@ -8,7 +8,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{EVENT_NAMESPACE, Event, Message};
+use crate::domain::{EVENT_NAMESPACE, Event, Message, TestEvent};
 
 /// Bytes that a message may have, its attributes' names, types and values included
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
@@ -16,6 +16,8 @@ const SIZE_LIMIT: usize = 262_144;
 /// Characters that a group id may have.
 const GROUP_ID_LIMIT: usize = 128;
 const ATTRIBUTE_TYPE: &str = "String";
+/// The FIFO group of tests: none of a job's, which hold slashes.
+pub(super) const TEST_GROUP: &str = "matchwatch-test";
 /// Where an error message was cut.
 const CUT: &str = "…";
 
@@ -47,6 +49,13 @@ impl<'a> Publication<'a> {
         attributes.push(("truncated", "true".to_owned()));
         let body = trimmed(message, SIZE_LIMIT.saturating_sub(size_of(&attributes)))?;
         Ok(Self { body: Cow::Owned(body), attributes })
+    }
+
+    /// A test: without the attributes of a job, so that no filter policy for jobs lets it pass.
+    pub(super) fn of_test(test: &'a Message<TestEvent>) -> Self {
+        let attributes =
+            vec![("eventType", test.event.event_type.clone()), ("test", "true".to_owned())];
+        Self { body: Cow::Borrowed(&test.body), attributes }
     }
 
     /// The attributes as the SDK takes them.
@@ -132,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::notify::testing::{failed, failed_with, succeeded};
+    use crate::notify::testing::{failed, failed_with, succeeded, trial};
 
     fn size(publication: &Publication<'_>) -> usize {
         publication.body.len() + size_of(&publication.attributes)
@@ -155,6 +164,18 @@ mod tests {
                 ("region", "eu-west-1"),
             ]
             .map(|(name, value)| (name, value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_test_is_marked_as_one_and_has_no_attribute_of_a_job() {
+        let test = trial();
+        let publication = Publication::of_test(&test);
+        assert_eq!(publication.body, &*test.body);
+        assert_eq!(
+            publication.attributes,
+            [("eventType", "dev.matchwatch.test.v1"), ("test", "true")]
+                .map(|(name, value)| (name, value.to_owned()))
         );
     }
 

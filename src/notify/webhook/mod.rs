@@ -19,13 +19,14 @@ use serde::Deserialize;
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
 };
+use uuid::Uuid;
 
 use self::redact::Redactor;
 use self::signature::Signer;
 use super::reason::causes;
 use super::{ConfigError, Notifier, Outcome};
 use crate::clock::SharedClock;
-use crate::domain::Message;
+use crate::domain::{Message, TestEvent};
 use crate::duration;
 use crate::secret::{MaybeSecret, Secret, SecretRef};
 use crate::tls::CaBundle;
@@ -131,8 +132,16 @@ impl Webhook {
             })
     }
 
-    async fn post(&self, message: &Message) -> Result<reqwest::Response, Failure> {
-        let id = message.event.id.to_string();
+    async fn tell(&self, id: Uuid, body: &str) -> Outcome {
+        match self.post(&id.to_string(), body).await {
+            Ok(response) => {
+                answer::judge(response, self.host(), self.clock.now(), &self.redactor).await
+            }
+            Err(failure) => Outcome::retry(self.explain(failure)),
+        }
+    }
+
+    async fn post(&self, id: &str, body: &str) -> Result<reqwest::Response, Failure> {
         let timestamp = self.clock.now().as_second();
         let mut request = self
             .client
@@ -140,12 +149,12 @@ impl Webhook {
             .timeout(self.timeout)
             .headers(self.headers.clone())
             .header(CONTENT_TYPE, "application/cloudevents+json; charset=UTF-8")
-            .header(HEADER_WEBHOOK_ID, &id)
+            .header(HEADER_WEBHOOK_ID, id)
             .header(HEADER_WEBHOOK_TIMESTAMP, timestamp);
-        if let Some(signature) = self.signer.sign(&id, timestamp, &message.body)? {
+        if let Some(signature) = self.signer.sign(id, timestamp, body)? {
             request = request.header(HEADER_WEBHOOK_SIGNATURE, signature);
         }
-        Ok(request.body(message.body.to_string()).send().await?)
+        Ok(request.body(body.to_owned()).send().await?)
     }
 
     fn host(&self) -> &str {
@@ -177,12 +186,11 @@ impl fmt::Debug for Webhook {
 #[async_trait]
 impl Notifier for Webhook {
     async fn notify(&self, message: &Message) -> Outcome {
-        match self.post(message).await {
-            Ok(response) => {
-                answer::judge(response, self.host(), self.clock.now(), &self.redactor).await
-            }
-            Err(failure) => Outcome::retry(self.explain(failure)),
-        }
+        self.tell(message.event.id, &message.body).await
+    }
+
+    async fn try_out(&self, test: &Message<TestEvent>) -> Outcome {
+        self.tell(test.event.id, &test.body).await
     }
 }
 

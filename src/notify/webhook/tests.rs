@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::clock::Clock;
-use crate::notify::testing::{Receiver, succeeded};
+use crate::notify::testing::{Receiver, succeeded, trial};
 
 const OLD: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
@@ -92,6 +92,23 @@ async fn each_secret_signs_the_newest_first() {
         Verifier::new(secret).unwrap().sign(&id, NOW, request.body.as_bytes()).unwrap()
     });
     assert_eq!(request.headers["webhook-signature"], expected.join(" "));
+}
+
+#[tokio::test]
+async fn a_test_is_signed_as_an_event_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut receiver = Receiver::answering(204, &[], "").await;
+    let config = Config { secrets: kept(&dir, &[NEW]), ..config(receiver.address) };
+    assert_eq!(webhook(&config).unwrap().try_out(&trial()).await, Outcome::Delivered);
+    let request = receiver.request();
+    assert_eq!(request.body, *trial().body);
+    assert_eq!(request.headers["webhook-id"], trial().event.id.to_string());
+    let signature = Verifier::new(NEW).unwrap().sign(
+        &trial().event.id.to_string(),
+        NOW,
+        trial().body.as_bytes(),
+    );
+    assert_eq!(request.headers["webhook-signature"], signature.unwrap());
 }
 
 #[tokio::test]

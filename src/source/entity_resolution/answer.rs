@@ -7,8 +7,15 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::refusal::clean;
+use crate::aws::without_session_token;
 use crate::domain::{JobDetails, JobSummary, Observation, ObservedStatus};
 use crate::source::{JobPage, PageToken, SourceError, WorkflowPage};
+
+/// No more than this of an id is told, in characters. The API's ids have 32.
+const LONGEST_ID: usize = 64;
+/// No more than this is told of what is wrong, in characters.
+const LONGEST_WORDS: usize = 500;
 
 /// Reads the answer of `GetMatchingJob` for `job_id`.
 pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, SourceError> {
@@ -16,7 +23,8 @@ pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, Sour
     let status = required(&answer, "status")?;
     let answered_for = required(&answer, "jobId")?;
     if answered_for != job_id {
-        return Err(malformed(format_args!("it is about job {answered_for:?}, not {job_id:?}")));
+        let shown: String = answered_for.chars().take(LONGEST_ID).collect();
+        return Err(malformed(format_args!("it is about job {shown:?}, not {job_id:?}")));
     }
     Ok(Observation {
         status: ObservedStatus::from(status),
@@ -124,7 +132,9 @@ fn from_epoch_seconds(seconds: f64) -> Option<Timestamp> {
     Timestamp::from_microsecond(whole.checked_mul(1_000_000)?.checked_add(micros)?).ok()
 }
 
+/// `what` may repeat what stands in the answer.
 fn malformed(what: std::fmt::Arguments<'_>) -> SourceError {
+    let what = clean(&without_session_token(&what.to_string()), LONGEST_WORDS);
     SourceError::Unavailable { message: format!("the answer is malformed: {what}") }
 }
 

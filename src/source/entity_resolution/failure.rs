@@ -11,8 +11,12 @@ use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
+use super::refusal::clean;
 use crate::aws::without_session_token;
 use crate::source::SourceError;
+
+/// Longest text that is told, in characters. Credential providers repeat what others say.
+const LONGEST: usize = 2_000;
 
 /// What a service says that is itself in trouble.
 const OUTAGE: &[&str] =
@@ -87,5 +91,5 @@ fn causes(error: &(dyn Error + 'static)) -> String {
             said.push(cause);
         }
     }
-    without_session_token(&said.join(": ")).into_owned()
+    clean(&without_session_token(&said.join(": ")), LONGEST)
 }

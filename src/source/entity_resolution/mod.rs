@@ -77,6 +77,25 @@ impl EntityResolution {
         &self.region
     }
 
+    /// Asks for something small, to learn whether the service answers and knows who asks. That it forbids the
+    /// question is such an answer too: no daemon needs it granted.
+    ///
+    /// # Errors
+    ///
+    /// One of [`SourceError`].
+    pub async fn introduce(&self) -> Result<(), SourceError> {
+        let client = self.client();
+        let listener = Listener::default();
+        let request = client.list_matching_workflows().max_results(1).customize();
+        let sent = request.interceptor(listener.clone()).send().await;
+        let heard = listener.heard();
+        if heard.as_ref().is_some_and(refusal::is_forbidden) {
+            return Ok(());
+        }
+        let permission = Permission::on_everything(Operation::ListMatchingWorkflows);
+        self.granted(&client, heard, sent, permission).map(|_| ())
+    }
+
     fn client(&self) -> Arc<Client> {
         Arc::clone(&self.client.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -90,18 +109,18 @@ impl EntityResolution {
         }
     }
 
-    /// The body of the answer that `listener` heard, if the service granted the request.
+    /// The answer that was heard, if the service granted the request.
     fn granted<O, E>(
         &self,
         client: &Arc<Client>,
-        listener: Listener,
+        heard: Option<Answer>,
         sent: Result<O, SdkError<E>>,
         permission: Permission<'_>,
     ) -> Result<Answer, SourceError>
     where
         E: std::error::Error + 'static,
     {
-        let refusal = match (listener.heard(), sent) {
+        let refusal = match (heard, sent) {
             (Some(answer), _) if answer.is_success() => return Ok(answer),
             (Some(answer), _) => refusal::classify(&answer, permission),
             (None, Err(error)) => failure::classify(&error),
@@ -136,7 +155,7 @@ impl JobSource for EntityResolution {
             .send()
             .await;
         let permission = Permission::on_workflow(Operation::GetMatchingJob, &job.workflow_name);
-        let answer = self.granted(&client, listener, sent, permission)?;
+        let answer = self.granted(&client, listener.heard(), sent, permission)?;
         answer::observation(answer.body(), &job.job_id)
     }
 
@@ -158,7 +177,7 @@ impl JobSource for EntityResolution {
             .send()
             .await;
         let permission = Permission::on_workflow(Operation::ListMatchingJobs, &workflow.name);
-        let answer = self.granted(&client, listener, sent, permission)?;
+        let answer = self.granted(&client, listener.heard(), sent, permission)?;
         answer::job_page(answer.body())
     }
 
@@ -173,7 +192,7 @@ impl JobSource for EntityResolution {
             .send()
             .await;
         let permission = Permission::on_everything(Operation::ListMatchingWorkflows);
-        let answer = self.granted(&client, listener, sent, permission)?;
+        let answer = self.granted(&client, listener.heard(), sent, permission)?;
         answer::workflow_page(answer.body())
     }
 }

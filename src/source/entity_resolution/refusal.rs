@@ -9,6 +9,7 @@ use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 
 use super::exchange::Answer;
+use crate::aws::without_session_token;
 use crate::source::{Operation, SourceError};
 
 /// The session token is too old.
@@ -113,6 +114,11 @@ pub(super) fn classify(answer: &Answer, permission: Permission<'_>) -> SourceErr
     }
 }
 
+/// Whether the service knows who asks, and says that this one may not.
+pub(super) fn is_forbidden(answer: &Answer) -> bool {
+    Words::of(answer).code.is_some_and(|code| FORBIDDEN.contains(&code.as_str()))
+}
+
 /// What the service says, in words fit for a log line.
 struct Words {
     status: u16,
@@ -123,6 +129,8 @@ struct Words {
 impl Words {
     /// Longest text that is repeated, in characters.
     const LONGEST: usize = 1000;
+    /// Longest code. Those that AWS has are shorter by far.
+    const LONGEST_CODE: usize = 100;
 
     /// The code is in a header, or else in the body; both may carry a namespace and a link around it.
     fn of(answer: &Answer) -> Self {
@@ -132,7 +140,10 @@ impl Words {
         let text = told(&["message", "Message", "errorMessage"]);
         Self {
             status: answer.status(),
-            code: code.map(bare).filter(|code| !code.is_empty()).map(str::to_owned),
+            code: code
+                .map(bare)
+                .filter(|code| !code.is_empty())
+                .map(|c| clean(c, Self::LONGEST_CODE)),
             text: text.map(first_line).filter(|text| !text.is_empty()),
         }
     }
@@ -164,7 +175,12 @@ fn bare(code: &str) -> &str {
 /// The first line only: under a wrong signature, the lines that follow repeat the request with its session token.
 fn first_line(text: &str) -> String {
     let line = text.trim_start().lines().next().unwrap_or_default();
-    line.trim_end().chars().take(Words::LONGEST).collect()
+    clean(&without_session_token(line.trim_end()), Words::LONGEST)
+}
+
+/// At most so many characters, none of which breaks a line or steers a terminal.
+pub(super) fn clean(text: &str, longest: usize) -> String {
+    text.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// How long the service asks to be left alone: `x-amz-retry-after` in milliseconds, or `Retry-After` in seconds or

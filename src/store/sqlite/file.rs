@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::refusal::{CHECK_ACCESS, NAME_A_FILE, RESCUE, USE_ANOTHER_FILE, refused, unusable};
+use super::refusal::{CHECK_ACCESS, NAME_A_FILE, PUT_BACK, RESCUE, refused, unusable};
+use super::{BUSY_TIMEOUT, schema};
 use crate::store::StoreError;
 
 /// A whole file is read through at start up to this size, which takes a fraction of a second. SQLite reports
@@ -53,6 +54,38 @@ pub(super) fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Which file a path led to.
+#[derive(Debug)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
+        Self::read(path).map_err(|error| unusable(path, error, CHECK_ACCESS))
+    }
+
+    /// Says so where something else is there now, or nothing.
+    pub(super) fn check(&self, path: &Path) -> Result<(), StoreError> {
+        match Self::read(path) {
+            Ok(now) if (now.device, now.inode) == (self.device, self.inode) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(unusable(path, error, CHECK_ACCESS))
+            }
+            Ok(_) | Err(_) => {
+                Err(unusable(path, "it was removed or replaced while it was in use", PUT_BACK))
+            }
+        }
+    }
+
+    fn read(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let file = fs::metadata(path)?;
+        Ok(Self { device: file.dev(), inode: file.ino() })
+    }
+}
+
 /// Opens a file that, if this makes it, is readable by its owner only: events name roles and S3 paths.
 pub(super) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
@@ -60,31 +93,64 @@ pub(super) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
     options.open(path)
 }
 
-/// Refuses a file that another program wrote, or that is damaged, before anything is written to it.
-pub(super) async fn examine(path: &Path, options: &SqliteConnectOptions) -> Result<(), StoreError> {
-    let refused = |error| refused(path, error);
-    let mut connection = options.connect().await.map_err(refused)?;
-    if is_foreign(&mut connection).await.map_err(refused)? {
-        return Err(unusable(path, "another program wrote it", USE_ANOTHER_FILE));
+/// What the file is before it is used: the schema that it has, `None` where nothing has been made in it yet. Nothing
+/// is written to it, and nothing is left beside it. Its log is to be checked before.
+///
+/// # Errors
+///
+/// Another program wrote it, a newer version of this one did, or it is damaged.
+pub(super) async fn examine(path: &Path) -> Result<Option<i64>, StoreError> {
+    let mut connection = onlooker(path).connect().await.map_err(|error| refused(path, error))?;
+    let verdict = judge(path, &mut connection).await;
+    let closed = connection.close().await.map_err(|error| refused(path, error));
+    let schema = verdict?;
+    closed.map(|()| schema)
+}
+
+/// Refuses a database that has lost all but its log: SQLite would take it for new, and throw the log away.
+pub(super) fn check_log(path: &Path) -> Result<(), StoreError> {
+    let is_empty = |path: &Path| fs::metadata(path).map_or(true, |file| file.len() == 0);
+    let log = beside(path, "-wal");
+    if is_empty(path) && !is_empty(&log) {
+        let what = format!("it is empty or gone, but its log {} is not", log.display());
+        return Err(unusable(path, what, "Restore a backup, or move both away"));
     }
+    Ok(())
+}
+
+async fn judge(path: &Path, connection: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
+    let schema = schema::read(path, connection).await?;
     if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_BYTES) {
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-            .fetch_one(&mut connection)
+            .fetch_one(connection)
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(path, error))?;
         if verdict != "ok" {
             let verdict = verdict.replace('\n', " ");
             return Err(unusable(path, format_args!("it is damaged ({verdict})"), RESCUE));
         }
     }
-    connection.close().await.map_err(refused)
+    Ok(schema)
 }
 
-/// Whether the database holds something, but no record of our migrations.
-pub(super) async fn is_foreign(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema",
-    )
-    .fetch_one(connection)
-    .await
+/// How to look into a file and leave all as it is. Who opens a database to write moves its log into it when closing;
+/// and who opens one without a log, even to read, makes one.
+pub(super) fn onlooker(path: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+    let is_beside = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|file| file.len() > 0);
+    if is_beside("-journal") {
+        // A transaction broke off before there was a log: only who may write can read what was before it.
+        options
+    } else if is_beside("-wal") {
+        options.read_only(true)
+    } else {
+        options.read_only(true).immutable(true)
+    }
+}
+
+/// The name of a file that belongs to the database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

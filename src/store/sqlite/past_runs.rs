@@ -21,6 +21,9 @@ const FORGET: &str = "DELETE FROM past_runs
 const OF_WORKFLOW: &str = "SELECT job_id, ended_at, run_time FROM past_runs
     WHERE account = ? AND kind = ? AND workflow_name = ? ORDER BY ended_at, job_id";
 
+const OF_NAME: &str = "SELECT account, kind, job_id, ended_at, run_time FROM past_runs
+    WHERE workflow_name = ? ORDER BY account, kind, ended_at, job_id";
+
 pub(super) async fn learn(
     connection: &mut SqliteConnection,
     workflow: &WorkflowKey,
@@ -59,6 +62,25 @@ pub(super) async fn of_workflow(
         .fetch_all(connection)
         .await?;
     rows.iter().map(past_run).collect()
+}
+
+/// The past runs of all workflows of that name, workflow by workflow, each in the order in which they ended.
+pub(super) async fn of_name(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Vec<(WorkflowKey, PastRun)>, sqlx::Error> {
+    let rows = sqlx::query(OF_NAME).bind(name).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let kind: &str = row.try_get("kind")?;
+            let workflow = WorkflowKey {
+                account: row.try_get::<&str, _>("account")?.into(),
+                kind: kind.parse().map_err(|error| unreadable("kind", error))?,
+                name: name.into(),
+            };
+            Ok((workflow, past_run(row)?))
+        })
+        .collect()
 }
 
 fn past_run(row: &SqliteRow) -> Result<PastRun, sqlx::Error> {

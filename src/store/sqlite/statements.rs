@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::TryFromIntError;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -45,8 +46,9 @@ pub(super) const ADD_DELIVERY: &str = "INSERT INTO deliveries
     ), 0, ?4, ?4)
     ON CONFLICT (event_id, notifier) DO NOTHING";
 
+/// Attempts are counted up to what [`Delivery::attempts`] holds.
 const RETRY: &str = "UPDATE deliveries
-    SET attempts = attempts + 1, due_at = ?, last_reason = ?
+    SET attempts = min(attempts, 4294967294) + 1, due_at = ?, last_reason = ?
     WHERE id = ? AND state = 'pending'";
 
 const DELIVERED: &str = "UPDATE deliveries
@@ -54,8 +56,14 @@ const DELIVERED: &str = "UPDATE deliveries
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
 
 const DEAD: &str = "UPDATE deliveries
-    SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = attempts + 1, last_reason = ?
+    SET state = 'dead', first_in_line = 0, settled_at = ?, attempts = min(attempts, 4294967294) + 1,
+        last_reason = ?
     WHERE id = ? AND state = 'pending' RETURNING job, notifier";
+
+/// What `state <> 'delivered'` says besides lets SQLite use the index.
+pub(super) const HASTEN: &str = "UPDATE deliveries SET due_at =
+        CASE WHEN attempts = 0 OR due_at - ?3 > ?4 THEN ?2 ELSE due_at - ?3 END
+    WHERE notifier = ?1 AND state = 'pending' AND state <> 'delivered' AND due_at > ?2";
 
 /// The newest first: of a line that is given up in part, the first stays the first. What `state <> 'delivered'` says
 /// besides lets SQLite use the index.
@@ -161,18 +169,22 @@ pub(super) async fn due(
 
 fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     let id = DeliveryId(row.try_get("id")?);
-    let message = Message::decode(row.try_get("body")?);
+    // Whatever of it cannot be read: it would stand in the way of all others.
+    sound_delivery(row, id).map_err(|source| {
+        let event_id = row.try_get("event_id").unwrap_or_else(|_| "of an unreadable id".to_owned());
+        StoreError::Damaged { delivery: id, event_id, source }
+    })
+}
+
+fn sound_delivery(
+    row: &SqliteRow,
+    id: DeliveryId,
+) -> Result<Delivery, Box<dyn std::error::Error + Send + Sync>> {
     Ok(Delivery {
         id,
         attempts: row.try_get("attempts")?,
         created_at: instant(row.try_get("created_at")?, "created_at")?,
-        message: match message {
-            Ok(message) => message,
-            Err(source) => {
-                let event_id = row.try_get("event_id")?;
-                return Err(StoreError::Damaged { delivery: id, event_id, source });
-            }
-        },
+        message: Message::decode(row.try_get("body")?)?,
     })
 }
 
@@ -216,6 +228,23 @@ pub(super) async fn settle(
         sqlx::query(MOVE_UP).bind(job).bind(notifier).execute(connection).await?;
     }
     Ok(())
+}
+
+pub(super) async fn hasten(
+    connection: &mut SqliteConnection,
+    notifier: &str,
+    now: Timestamp,
+    by: Duration,
+    latest: Timestamp,
+) -> Result<u64, sqlx::Error> {
+    let hastened = sqlx::query(HASTEN)
+        .bind(notifier)
+        .bind(now.as_microsecond())
+        .bind(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
+        .bind(latest.as_microsecond())
+        .execute(connection)
+        .await?;
+    Ok(hastened.rows_affected())
 }
 
 pub(super) async fn abandon(

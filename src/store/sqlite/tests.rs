@@ -1,5 +1,6 @@
 //! What only a store in a file does, beside the conformance suite.
 
+mod adversity;
 mod opening;
 mod upkeep;
 mod working;

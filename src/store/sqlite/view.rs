@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::prune::job_key;
 use super::refusal::{refused, unusable};
 use super::statements::{instant, unreadable};
-use super::{SqliteStore, file, not_migrated, refusal};
+use super::{SqliteStore, file, past_runs, refusal, schema};
+use crate::domain::{PastRun, WorkflowKey};
 use crate::store::{
     EventFilter, JobFilter, ListedDelivery, ListedEvent, ListedJob, SqliteConfig, StoreError,
 };
@@ -38,45 +39,45 @@ impl SqliteView {
     /// There is no such file, it is damaged, or another version of this program wrote it.
     pub async fn open(config: &SqliteConfig) -> Result<Self, StoreError> {
         let path = file::resolve(&config.path)?;
+        file::check_log(&path)?;
         if !path.exists() {
             let advice =
                 "`serve` makes it at its first start; or name another file in [store] path";
             return Err(unusable(&path, "there is no such file", advice));
         }
-        let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-        let connection = options.connect().await.map_err(|error| refused(&path, error))?;
+        let connection =
+            file::onlooker(&path).connect().await.map_err(|error| refused(&path, error))?;
         let mut view = Self { path, connection };
         view.check_schema().await?;
         Ok(view)
     }
 
     async fn check_schema(&mut self) -> Result<(), StoreError> {
-        let is_foreign = file::is_foreign(&mut self.connection).await;
-        if is_foreign.map_err(|error| refused(&self.path, error))? {
-            let advice = "Name another file in [store] path";
-            return Err(unusable(&self.path, "another program wrote it", advice));
-        }
-        let version = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-            .fetch_one(&mut self.connection)
-            .await;
-        // A file that `serve` has just made holds nothing yet.
-        let version: Option<i64> = match version {
-            Err(error) if is_missing_table(&error) => None,
-            version => version.map_err(|error| refused(&self.path, error))?,
-        };
         let known = SqliteStore::schema_version();
-        match version.unwrap_or_default() {
-            version if version > known => {
-                let newer = sqlx::migrate::MigrateError::VersionMissing(version);
-                Err(not_migrated(&self.path, newer))
-            }
-            version if version < known => Err(unusable(
+        // A file that `serve` has just made holds nothing yet.
+        let version = schema::read(&self.path, &mut self.connection).await?.unwrap_or_default();
+        if version < known {
+            return Err(unusable(
                 &self.path,
                 format_args!("its schema is {version}, and this matchwatch reads {known}"),
                 "Start this version's `serve` on it, which brings it up to date",
-            )),
-            _ => Ok(()),
+            ));
         }
+        Ok(())
+    }
+
+    /// How long jobs ran of the workflows of that name: workflow by workflow, in the order in which they ended.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn past_runs(
+        &mut self,
+        workflow_name: &str,
+    ) -> Result<Vec<(WorkflowKey, PastRun)>, StoreError> {
+        past_runs::of_name(&mut self.connection, workflow_name)
+            .await
+            .map_err(|error| refused(&self.path, error))
     }
 
     /// Events with their deliveries, the newest first; at most `limit` rows.
@@ -141,10 +142,6 @@ impl SqliteView {
         let read = rows.and_then(|rows| rows.iter().map(row).collect());
         read.map_err(|error| refusal::refused(&self.path, error))
     }
-}
-
-fn is_missing_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.message().contains("no such table"))
 }
 
 fn narrow(query: &mut QueryBuilder<Sqlite>, column: &str, value: Option<&str>) {

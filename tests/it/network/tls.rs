@@ -23,6 +23,11 @@ fn trusting(home: Home) -> Home {
     home.with("MATCHWATCH__TLS__CA_BUNDLE", fixture("ca.pem").to_str().unwrap())
 }
 
+/// What was said, without the second in which it was: of an expired certificate that is told.
+fn timeless(said: &Value) -> String {
+    said.as_str().unwrap().replace(|c: char| c.is_ascii_digit(), "")
+}
+
 /// Why the service gives no answer, at a door with this certificate.
 async fn no_answer(certificate: &str, trust: impl FnOnce(Home) -> Home) -> String {
     let service = Service::start().await;
@@ -31,7 +36,7 @@ async fn no_answer(certificate: &str, trust: impl FnOnce(Home) -> Home) -> Strin
     let home = trust(home(&door.url(), &job, "http://127.0.0.1:1"));
     let mut daemon = home.serve().await;
     let [first, second] = [daemon.log(NO_ANSWER).await, daemon.log(NO_ANSWER).await];
-    assert_eq!(first["error"], second["error"], "it is asked again");
+    assert_eq!(timeless(&first["error"]), timeless(&second["error"]), "it is asked again");
     said(&first["error"])
 }
 
@@ -43,7 +48,7 @@ async fn not_told(certificate: &str, trust: impl FnOnce(Home) -> Home) -> String
     let door = Door::before(receiver.url(), certificate).await;
     let mut daemon = trust(home(service.url(), &job, &door.url())).serve().await;
     let [first, second] = [daemon.log(NOT_TOLD).await, daemon.log(NOT_TOLD).await];
-    assert_eq!(first["reason"], second["reason"], "it is told again");
+    assert_eq!(timeless(&first["reason"]), timeless(&second["reason"]), "it is told again");
     assert_eq!(receiver.rest(), [], "nothing was sent");
     said(&first["reason"])
 }

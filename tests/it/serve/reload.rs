@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use matchwatch::simulator::Status::{Running, Succeeded};
 
 use crate::support::daemon::{Daemon, Home, watch};
-use crate::support::receiver::{Mood, Receiver};
+use crate::support::receiver::{Arrival, Mood, Receiver};
 use crate::support::service::Service;
 
 const LOADED: &str = "another configuration runs";
@@ -263,4 +263,52 @@ async fn twenty_reloads_while_jobs_move_lose_nothing_and_tell_nothing_twice() {
             statuses.iter().map(|status| order.iter().position(|known| known == status)).collect();
         assert!(places.is_sorted_by(|one, next| one < next), "{job}: {statuses:?}");
     }
+}
+
+fn verifies(secret: &str, arrival: &Arrival) -> bool {
+    let key = standardwebhooks::Webhook::new(secret).unwrap();
+    key.verify(arrival.body.as_bytes(), &arrival.headers).is_ok()
+}
+
+#[tokio::test]
+async fn a_signing_secret_in_a_file_is_rotated_by_a_reload_and_no_event_is_lost() {
+    const OLD: &str = "whsec_b2xkLXNlY3JldC1vZi10d2VudHktZm91cg==";
+    const NEW: &str = "whsec_bmV3LXNlY3JldC1vZi10d2VudHktZm91cg==";
+    const NEWEST: &str = "whsec_bmV3ZXN0LXNlY3JldC1vZi10d2VudHktNA==";
+    let service = Service::start().await;
+    let job = service.job("customers");
+    let mut receiver = Receiver::start(Mood::Good).await;
+    let notifier = hook("hook", &receiver) + "secrets = [{ file = \"secret\" }]\n";
+    let home = Home::new(service.url(), &(watch("customers", &[&job]) + &notifier));
+    std::fs::write(home.file("secret"), format!("{OLD}\n")).unwrap();
+    let mut daemon = home.serve().await;
+    assert!(verifies(OLD, &receiver.next().await));
+
+    std::fs::write(home.file("secret"), format!("{NEW}\n")).unwrap();
+    daemon.hang_up();
+    daemon.log(LOADED).await;
+    service.set(&job, Running);
+    let running = receiver.next().await;
+    assert!(verifies(NEW, &running) && !verifies(OLD, &running));
+
+    // A secret that is none is refused, and the one before signs on.
+    std::fs::write(home.file("secret"), "none\n").unwrap();
+    assert_eq!(daemon.post("/-/reload", "", &[]).await.0, 400);
+    receiver.set(Mood::Bad(503));
+    service.set(&job, Succeeded);
+    let refused = receiver.next().await;
+    assert!(verifies(NEW, &refused));
+
+    // What waits is signed with the secret that there is when it goes out.
+    std::fs::write(home.file("secret"), NEWEST).unwrap();
+    assert_eq!(daemon.post("/-/reload", "", &[]).await.0, 200);
+    receiver.set(Mood::Good);
+    receiver.rest();
+    let mut arrival = receiver.next().await;
+    while !verifies(NEWEST, &arrival) {
+        arrival = receiver.next().await;
+    }
+    assert_eq!(arrival, refused, "the same id, and the same bytes");
+    assert_eq!(arrival.status(), "SUCCEEDED");
+    daemon.stop().await;
 }

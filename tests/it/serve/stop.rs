@@ -5,6 +5,8 @@ use matchwatch::simulator::Operation::GetMatchingJob;
 use matchwatch::simulator::Script;
 use matchwatch::simulator::Status::Running;
 
+use sqlx::{ConnectOptions as _, Executor as _};
+
 use crate::support::daemon::{Home, watch};
 use crate::support::receiver::{Mood, Receiver};
 use crate::support::service::Service;
@@ -95,5 +97,38 @@ async fn a_daemon_whose_jobs_have_all_ended_runs_on_until_it_is_told_to_stop() {
     assert_eq!(daemon.event().await["data"]["status"], "SUCCEEDED");
     assert_eq!(daemon.page("/healthz").await.0, 200);
     assert_eq!(daemon.page("/readyz").await.0, 200);
+    assert_eq!(daemon.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn another_program_that_locks_the_database_does_not_hold_up_the_end() {
+    let service = Service::start().await;
+    let jobs: Vec<String> = (0..30).map(|_| service.job("customers")).collect();
+    let watched: Vec<&str> = jobs.iter().map(String::as_str).collect();
+    let mut receiver = Receiver::start(Mood::Good).await;
+    let configuration = watch("customers", &watched) + &hook(&receiver);
+    let home =
+        Home::new(service.url(), &configuration).with("MATCHWATCH__SERVE__SHUTDOWN_GRACE", "100ms");
+    let daemon = home.serve().await;
+    for _ in &jobs {
+        receiver.next().await;
+    }
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.file("jobs.db"));
+    let mut shell = file.connect().await.unwrap();
+    // Each write waits for it for 5 seconds.
+    shell.execute("BEGIN IMMEDIATE").await.unwrap();
+    for job in &jobs {
+        service.set(job, Running);
+    }
+    let asked = service.simulator.counts().total(GetMatchingJob);
+    service.answered("ok", asked + jobs.len() as u64).await;
+    assert_eq!(daemon.stop().await.code, Some(0));
+    shell.execute("ROLLBACK").await.unwrap();
+
+    let daemon = home.serve().await;
+    let mut running = 0;
+    while running < jobs.len() {
+        running += usize::from(receiver.next().await.status() == "RUNNING");
+    }
     assert_eq!(daemon.stop().await.code, Some(0));
 }

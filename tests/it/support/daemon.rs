@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -13,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::disk::SmallDisk;
 use super::soon;
 
 /// As quick as the configuration allows.
@@ -50,16 +52,28 @@ pub(crate) fn watch(workflow: &str, job_ids: &[&str]) -> String {
 
 /// A folder with a configuration and a database: what outlives a daemon.
 pub(crate) struct Home {
-    folder: TempDir,
+    /// Where the database is, if not in the folder itself.
+    pub(crate) disk: Option<SmallDisk>,
+    folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
 }
 
 impl Home {
     /// A home whose account is at `endpoint`. `configuration` holds watches and notifiers.
     pub(crate) fn new(endpoint: &str, configuration: &str) -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let home = Self { disk: None, folder, environment: Vec::new() };
         home.configure(configuration);
         home.with("MATCHWATCH__ACCOUNT__0__ENDPOINT_URL", endpoint)
+    }
+
+    /// Puts the database on a small disk of its own.
+    pub(crate) fn on_a_small_disk(mut self) -> Self {
+        let folder = self.file("disk");
+        std::fs::create_dir(&folder).unwrap();
+        self.disk = Some(SmallDisk::mount(&folder));
+        let database = folder.join("jobs.db");
+        self.with("MATCHWATCH__STORE__PATH", database.to_str().unwrap())
     }
 
     /// Writes other watches and notifiers into the configuration.
@@ -81,8 +95,11 @@ impl Home {
 
     /// `matchwatch` with these arguments, in this folder and with nothing of this machine's environment.
     pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_matchwatch"));
+        let enter = self.disk.as_ref().map_or_else(Vec::new, |disk| disk.enter(self.folder.path()));
+        let mut words = enter.into_iter().chain([env!("CARGO_BIN_EXE_matchwatch").to_owned()]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
@@ -104,7 +121,8 @@ impl Home {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Stream::read(child.stdout.take().unwrap());
         let stderr = Stream::read(child.stderr.take().unwrap());
-        let mut daemon = Daemon { child, stdout, stderr, http: None };
+        let folder = Arc::clone(&self.folder);
+        let mut daemon = Daemon { child, stdout, stderr, http: None, _folder: folder };
         daemon.http = daemon.log("watching").await["http"].as_str().map(|at| at.parse().unwrap());
         daemon
     }
@@ -116,6 +134,8 @@ pub(crate) struct Daemon {
     stdout: Stream,
     stderr: Stream,
     http: Option<SocketAddr>,
+    /// It stays for as long as the daemon: one whose database is gone does nothing more.
+    _folder: Arc<TempDir>,
 }
 
 /// All that a daemon said, and how it ended.
@@ -198,9 +218,19 @@ impl Daemon {
         self.signal(Signal::HUP);
     }
 
+    /// Lets it write nothing more into any file, or everything again.
+    pub(crate) fn may_write_files(&self, may: bool) {
+        let current = if may { None } else { Some(0) };
+        prlimit(Some(self.pid()), Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    }
+
     fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
         let pid = i32::try_from(self.child.id().expect("the daemon runs")).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        Pid::from_raw(pid).unwrap()
     }
 
     /// Sends SIGTERM and waits for the end.

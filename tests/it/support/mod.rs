@@ -1,6 +1,8 @@
 //! What tests share.
 
+pub(crate) mod credentials;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod environment;
 pub(crate) mod proxy;
 pub(crate) mod receiver;

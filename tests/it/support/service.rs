@@ -23,9 +23,13 @@ pub(crate) struct Service {
 impl Service {
     /// A service with the workflows `customers` and `suppliers`, and no jobs.
     pub(crate) async fn start() -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// The same, on this listener.
+    pub(crate) fn start_on(listener: TcpListener) -> Self {
         let scenario = Scenario::parse(SCENARIO, "the tests' scenario").unwrap();
         let simulator = Simulator::new(scenario).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut serving = JoinSet::new();
         let served = simulator.clone();
@@ -43,6 +47,16 @@ impl Service {
         let spec =
             JobSpec { status: Some(Status::Queued), ..JobSpec::of(Kind::Matching, workflow) };
         self.simulator.add_jobs(&spec).unwrap().remove(0)
+    }
+
+    /// Adds a queued job with this id.
+    pub(crate) fn job_named(&self, job_id: &str, workflow: &str) {
+        let spec = JobSpec {
+            job_id: Some(job_id.to_owned()),
+            status: Some(Status::Queued),
+            ..JobSpec::of(Kind::Matching, workflow)
+        };
+        self.simulator.add_jobs(&spec).unwrap();
     }
 
     /// Moves a job.

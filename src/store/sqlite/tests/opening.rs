@@ -1,10 +1,12 @@
 //! Which files are opened, by whom, and what is said of the others.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use super::*;
 use crate::domain::JobStatus::Running;
+use crate::store::JobFilter;
 use crate::store::conformance::{at, change, commit, job};
 
 /// Opens and closes, so that there is a sound database.
@@ -12,15 +14,22 @@ async fn make(folder: &TempDir) {
     open(folder).await.close().await;
 }
 
-/// What an operator reads when the file at `path` is refused. Asserts that the file is as it was.
+/// What an operator reads when the file at `path` is refused. Asserts that it is as it was, and all beside it.
 async fn refusal(path: &Path) -> String {
-    let before = fs::read(path).ok();
+    let before = content(path.parent().unwrap());
     let error = try_open(path).await.unwrap_err();
     assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
-    assert_eq!(fs::read(path).ok(), before, "the file was changed");
+    assert_eq!(content(path.parent().unwrap()), before, "something was changed");
     let message = error.to_string();
     assert!(message.contains(path.file_name().unwrap().to_str().unwrap()), "{message}");
     message
+}
+
+/// Every file in a folder, but for what SQLite shares in memory while it reads a log.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let files = fs::read_dir(folder).into_iter().flatten().map(|file| file.unwrap().path());
+    let kept = files.filter(|file| !file.to_string_lossy().ends_with("-shm"));
+    kept.map(|file| (file.clone(), fs::read(file).ok())).collect()
 }
 
 #[cfg(unix)]
@@ -61,6 +70,23 @@ async fn a_second_store_waits_for_the_first_to_let_go() {
     let patient = Config { path: database(&folder), lock_timeout: Duration::from_secs(600) };
     let (second, ()) = tokio::join!(SqliteStore::open(&patient), store.close());
     second.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_that_is_withdrawn_while_another_waits_is_made_anew() {
+    let folder = TempDir::new().unwrap();
+    let (path, patient) = (database(&folder), Duration::from_secs(600));
+    let first = Lock::acquire(&path, Duration::ZERO).await.unwrap();
+    let withdraw = async {
+        tokio::task::yield_now().await;
+        first.withdraw();
+    };
+    let (second, ()) = tokio::join!(Lock::acquire(&path, patient), withdraw);
+    let second = second.unwrap();
+    let third = Lock::acquire(&path, Duration::ZERO).await;
+    assert!(matches!(third, Err(StoreError::Locked { .. })), "{third:?}");
+    drop(second);
+    Lock::acquire(&path, Duration::ZERO).await.unwrap();
 }
 
 #[cfg(unix)]
@@ -122,6 +148,46 @@ async fn a_damaged_database_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_file_that_has_lost_all_but_its_log_is_refused_and_the_log_stays() {
+    let (running, emptied) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = open(&running).await;
+    commit(&store, &change(&job("a"), None, Running, at(0))).await;
+    let log = "matchwatch.db-wal";
+    fs::copy(running.path().join(log), emptied.path().join(log)).unwrap();
+    fs::write(database(&emptied), "").unwrap();
+    let message = refusal(&database(&emptied)).await;
+    assert!(message.contains("it is empty or gone, but its log"), "{message}");
+    let config = Config { path: database(&emptied), lock_timeout: Duration::ZERO };
+    let before = content(emptied.path());
+    SqliteView::open(&config).await.unwrap_err();
+    SqliteStore::inspect(&config).await.unwrap_err();
+    assert_eq!(content(emptied.path()), before, "a look throws nothing away");
+    fs::remove_file(database(&emptied)).unwrap();
+    refusal(&database(&emptied)).await;
+}
+
+#[tokio::test]
+async fn a_look_tells_what_a_start_would_find_and_leaves_no_trace() {
+    let folder = TempDir::new().unwrap();
+    let config = Config { path: database(&folder), lock_timeout: Duration::ZERO };
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), None);
+    assert_eq!(content(folder.path()), BTreeMap::new());
+    let store = open(&folder).await;
+    let newest = Some(SqliteStore::schema_version());
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest, "beside the one that works");
+    commit(&store, &change(&job("a"), None, Running, at(0))).await;
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest);
+    store.close().await;
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(SqliteStore::inspect(&config).await.unwrap(), newest);
+    let mut view = SqliteView::open(&config).await.unwrap();
+    assert_eq!(view.jobs(&JobFilter::default(), 10).await.unwrap().len(), 1);
+    drop(view);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "nothing is left beside it");
+    assert_eq!(open(&folder).await.status(&job("a")).await.unwrap(), Some(Running));
+}
+
+#[tokio::test]
 async fn another_programs_database_is_refused_and_left_as_it_is() {
     let folder = TempDir::new().unwrap();
     let mut other = shell(&database(&folder)).await;
@@ -147,6 +213,24 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     assert!(message.contains("newer matchwatch") && message.contains("9999"), "{message}");
     let known = format!("up to {}", SqliteStore::schema_version());
     assert!(message.contains(&known), "{message}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_is_in_the_log_still_is_refused_and_the_log_stays() {
+    let (running, crashed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    make(&running).await;
+    let mut newer = shell(&database(&running)).await;
+    run(
+        &mut newer,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (9999, 'from the future', TRUE, x'00', 0)",
+    )
+    .await;
+    for name in ["matchwatch.db", "matchwatch.db-wal"] {
+        fs::copy(running.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let message = refusal(&database(&crashed)).await;
+    assert!(message.contains("9999"), "{message}");
 }
 
 #[tokio::test]

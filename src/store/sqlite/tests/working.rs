@@ -308,6 +308,27 @@ async fn an_event_that_cannot_be_read_names_its_delivery_which_can_be_given_up()
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_stands_in_nobodys_way() {
+    for damage in [
+        "UPDATE deliveries SET attempts = -1 WHERE id = 1",
+        "UPDATE deliveries SET attempts = 9223372036854775807 WHERE id = 1",
+        "UPDATE deliveries SET created_at = 9223372036854775807 WHERE id = 1",
+        "UPDATE events SET body = CAST(x'ff' AS TEXT) WHERE rowid = 1",
+        "UPDATE events SET body = replace(body, ',', char(10) || ',') WHERE rowid = 1",
+    ] {
+        let folder = TempDir::new().unwrap();
+        let store = open(&folder).await;
+        commit(&store, &change(&job("a"), None, Queued, at(0))).await;
+        commit(&store, &change(&job("b"), None, Queued, at(1))).await;
+        run(&mut shell(&database(&folder)).await, damage).await;
+        let error = store.due(HOOK, at(1), 10).await.unwrap_err();
+        let StoreError::Damaged { delivery, .. } = error else { panic!("{damage}: {error:?}") };
+        store.settle(delivery, &dead(2)).await.unwrap();
+        assert_eq!(due_events(&store, HOOK, at(2)).await, [("b".to_owned(), Queued)], "{damage}");
+    }
+}
+
+#[tokio::test]
 async fn no_question_looks_through_all_deliveries() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).await;
@@ -320,6 +341,7 @@ async fn no_question_looks_through_all_deliveries() {
         (statements::NEXT_DUE, "USING COVERING INDEX deliveries_due (notifier=? AND due_at>?)"),
         (statements::ADD_DELIVERY, "USING COVERING INDEX deliveries_line (job=? AND notifier=?)"),
         (statements::MOVE_UP, "USING COVERING INDEX deliveries_line (job=? AND notifier=?)"),
+        (statements::HASTEN, "deliveries USING INDEX deliveries_open (notifier=? AND state=?)"),
         // This one reads all that are open, and nothing but the index.
         (statements::BACKLOG, "SCAN deliveries USING COVERING INDEX deliveries_open"),
     ] {
