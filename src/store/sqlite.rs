@@ -55,9 +55,12 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    options: SqliteConnectOptions,
-    /// `None` once closed.
-    open: Mutex<Option<Open>>,
+    /// For questions, which so wait for no commit, and see all that was committed before. `None` once closed.
+    reader: Mutex<Option<Lasting>>,
+    /// One that writes, since SQLite writes one transaction at a time anyway. `None` once closed.
+    writer: Mutex<Option<Lasting>>,
+    /// Let go last. `None` once closed.
+    lock: Mutex<Option<Lock>>,
     commits: AtomicU64,
 }
 
@@ -78,11 +81,18 @@ impl SqliteStore {
             .foreign_keys(true);
         // WAL is a mark in the file, so it is made only once the file has proved to be ours.
         file::examine(&path, &options).await?;
+        let reader = Lasting { options: options.clone().read_only(true), connection: None };
         let options = options.journal_mode(SqliteJournalMode::Wal);
         let mut connection = options.connect().await.map_err(|error| refused(&path, error))?;
         MIGRATOR.run(&mut connection).await.map_err(|error| not_migrated(&path, error))?;
-        let open = Mutex::new(Some(Open { connection: Some(connection), _lock: lock }));
-        let shared = Arc::new(Shared { path, options, open, commits: AtomicU64::new(0) });
+        let writer = Lasting { options, connection: Some(connection) };
+        let shared = Arc::new(Shared {
+            path,
+            reader: Mutex::new(Some(reader)),
+            writer: Mutex::new(Some(writer)),
+            lock: Mutex::new(Some(lock)),
+            commits: AtomicU64::new(0),
+        });
         let (writes, queue) = mpsc::unbounded_channel();
         tokio::spawn(writer::run(Arc::downgrade(&shared), queue));
         Ok(Self { shared, writes })
@@ -93,8 +103,12 @@ impl SqliteStore {
         MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
-    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        self.shared.connection().await
+    async fn reader(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        self.shared.in_turn(&self.shared.reader).await
+    }
+
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        self.shared.writer().await
     }
 
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
@@ -103,14 +117,32 @@ impl SqliteStore {
 }
 
 impl Shared {
-    /// The one connection, when it is its turn, fit for a transaction.
-    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        let mut open = self.open.lock().await;
-        if let Some(open) = &mut *open {
-            open.renew_if_unfit(&self.options).await.map_err(|error| self.refused(error))?;
+    /// The connection that writes, when it is its turn, fit for a transaction.
+    async fn writer(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
+        self.in_turn(&self.writer).await
+    }
+
+    async fn in_turn<'a>(
+        &self,
+        lasting: &'a Mutex<Option<Lasting>>,
+    ) -> Result<MappedMutexGuard<'a, SqliteConnection>, StoreError> {
+        let mut lasting = lasting.lock().await;
+        if let Some(lasting) = &mut *lasting {
+            lasting.renew_if_unfit().await.map_err(|error| self.refused(error))?;
         }
-        MutexGuard::try_map(open, |open| open.as_mut()?.connection.as_mut())
+        MutexGuard::try_map(lasting, |lasting| lasting.as_mut()?.connection.as_mut())
             .map_err(|_| refusal::closed(&self.path))
+    }
+
+    /// Waits for the work in hand; that which queues behind finds the connection closed.
+    async fn close(&self, lasting: &Mutex<Option<Lasting>>) {
+        let closed = lasting.lock().await.take();
+        if let Some(connection) = closed.and_then(|lasting| lasting.connection)
+            && let Err(error) = connection.close().await
+        {
+            // All that was committed is in the file or in the log beside it, which the next start reads.
+            tracing::warn!(path = %self.path.display(), %error, "the database did not close cleanly");
+        }
     }
 
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
@@ -124,7 +156,7 @@ impl Shared {
 #[async_trait]
 impl Store for SqliteStore {
     async fn status(&self, job: &JobKey) -> Result<Option<JobStatus>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.reader().await?;
         statements::status(&mut connection, job).await.map_err(|error| self.refused(error))
     }
 
@@ -141,7 +173,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.reader().await?;
         statements::due(&mut connection, notifier, now, limit)
             .await
             .map_err(|error| self.refused(error))
@@ -152,7 +184,7 @@ impl Store for SqliteStore {
         notifier: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.reader().await?;
         statements::next_due(&mut connection, notifier, now)
             .await
             .map_err(|error| self.refused(error))
@@ -175,7 +207,7 @@ impl Store for SqliteStore {
         notifiers: &[Arc<str>],
         now: Timestamp,
     ) -> Result<Redelivered, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.writer().await?;
         redeliver::redeliver(&mut connection, redelivery, notifiers, now)
             .await
             .map_err(|error| self.refused(error))
@@ -188,7 +220,7 @@ impl Store for SqliteStore {
         reason: &str,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.writer().await?;
         statements::abandon(&mut connection, notifier, at, reason, limit)
             .await
             .map_err(|error| self.refused(error))
@@ -200,19 +232,19 @@ impl Store for SqliteStore {
         from: Position,
         limit: usize,
     ) -> Result<Pruned, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.writer().await?;
         prune::prune(&mut connection, retention, from, limit)
             .await
             .map_err(|error| self.refused(error))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.reader().await?;
         statements::backlog(&mut connection).await.map_err(|error| self.refused(error))
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.writer().await?;
         statements::probe(&mut connection).await.map_err(|error| self.refused(error))
     }
 
@@ -221,31 +253,26 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // Taking the turn waits for the work in hand; that which queues behind finds the store closed.
-        let Some(open) = self.shared.open.lock().await.take() else { return };
-        if let Some(connection) = open.connection
-            && let Err(error) = connection.close().await
-        {
-            // All that was committed is in the file or in the log beside it, which the next start reads.
-            tracing::warn!(path = %self.shared.path.display(), %error, "the database did not close cleanly");
-        }
+        // The writer last: whoever closes last empties the log, which the reader may not.
+        self.shared.close(&self.shared.reader).await;
+        self.shared.close(&self.shared.writer).await;
+        drop(self.shared.lock.lock().await.take());
     }
 }
 
-/// What an open store holds. The lock is let go last.
+/// A connection that is opened anew where it does not last, and at its first use.
 #[derive(Debug)]
-struct Open {
-    /// One connection and no pool: SQLite writes one transaction at a time anyway, and this one is never busy.
+struct Lasting {
+    options: SqliteConnectOptions,
     connection: Option<SqliteConnection>,
-    _lock: Lock,
 }
 
-impl Open {
+impl Lasting {
     /// Opens the connection anew if its worker is gone, or if it believes in a transaction that is none.
     ///
     /// SQLite ends a transaction by itself when the disk is full or fails. sqlx 0.9 goes on counting it, and
     /// refuses every `BEGIN` after that.
-    async fn renew_if_unfit(&mut self, options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    async fn renew_if_unfit(&mut self) -> Result<(), sqlx::Error> {
         let fit = match &mut self.connection {
             // The answer to the ping comes after any rollback that a dropped transaction has queued.
             Some(connection) => connection.ping().await.is_ok() && !connection.is_in_transaction(),
@@ -253,7 +280,7 @@ impl Open {
         };
         if !fit {
             self.connection = None;
-            self.connection = Some(options.connect().await?);
+            self.connection = Some(self.options.connect().await?);
         }
         Ok(())
     }

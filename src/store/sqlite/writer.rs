@@ -76,7 +76,7 @@ async fn write_together(
     batch: &mut Vec<Write>,
     queue: &mut mpsc::UnboundedReceiver<Write>,
 ) {
-    let written = match store.connection().await {
+    let written = match store.writer().await {
         Ok(mut connection) => {
             // More may have come while others had the connection.
             while batch.len() < MOST
@@ -119,7 +119,7 @@ async fn commit(connection: &mut SqliteConnection, batch: &[Write]) -> Option<Ve
 }
 
 async fn write_alone(store: &Shared, write: &Write) -> Result<Written, StoreError> {
-    let mut connection = store.connection().await?;
+    let mut connection = store.writer().await?;
     let work = async {
         let mut transaction = connection.begin_with(statements::BEGIN).await?;
         let written = write.write(&mut transaction).await?;
