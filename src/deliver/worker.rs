@@ -1,20 +1,22 @@
 //! The loop that makes the deliveries of one notifier.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Config, attempt};
+use super::Config;
+use super::attempt::{self, Ended};
+use super::hand::{Hand, Progress};
+use super::recovery::Recovery;
 use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::Metrics;
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Outcome};
 use crate::store::{Delivery, DeliveryId, Settlement, Store, StoreError};
 
 /// Delays after the store has refused to read or write.
@@ -55,92 +57,145 @@ impl Worker {
     /// Delivers until told to stop. `recorded` is marked changed with every transition.
     pub async fn run(self, mut recorded: watch::Receiver<()>, stop: Stop) {
         let worker = Arc::new(self);
-        let mut attempts = Attempts::default();
+        let mut hand = Hand::default();
+        let mut recovery = Recovery::default();
         let mut store_backoff = Backoff::new(STORE_BACKOFF);
+        // When something may be due that is not in hand.
+        let mut look_at = Instant::now();
         loop {
             worker.heartbeat.beat();
-            recorded.mark_unchanged();
             let finishing = stop.finish.is_cancelled();
-            let wake_at = match worker.start_unless(finishing, &mut attempts).await {
-                Ok(wake_at) => {
-                    store_backoff = Backoff::new(STORE_BACKOFF);
-                    wake_at
+            if !finishing {
+                worker.start_attempts(&mut hand);
+                if look_at <= Instant::now() && worker.has_room(&hand) {
+                    recorded.mark_unchanged();
+                    look_at = worker.look(&mut hand, &mut recovery, &mut store_backoff).await;
+                    worker.start_attempts(&mut hand);
                 }
-                // It would stand in the way for ever.
-                Err(StoreError::Damaged { delivery, event_id, source }) => {
-                    match worker.set_aside(delivery, &event_id, &source.to_string()).await {
-                        Ok(()) => Instant::now(),
-                        Err(error) => {
-                            worker.count_store_error("settle", &error);
-                            Instant::now() + store_backoff.next_delay()
-                        }
-                    }
-                }
-                Err(error) => {
-                    worker.count_store_error("due", &error);
-                    Instant::now() + store_backoff.next_delay()
-                }
-            };
+            }
             let draining = stop.drain.is_cancelled();
-            if (draining || finishing) && attempts.running.is_empty() {
+            if hand.is_idle() && (finishing || (draining && hand.wants_more())) {
                 break;
             }
+            let heartbeat = Instant::now() + heartbeat::PERIOD;
+            let may_look = !finishing && worker.has_room(&hand);
+            let wake_at = if may_look { look_at.min(heartbeat) } else { heartbeat };
             tokio::select! {
                 biased;
                 () = stop.now.cancelled() => break,
                 () = stop.finish.cancelled(), if !finishing => {}
-                () = stop.drain.cancelled(), if !draining => {}
-                Some(ended) = attempts.running.join_next_with_id() => attempts.forget(&ended),
-                Ok(()) = recorded.changed(), if !draining => {}
+                () = stop.drain.cancelled(), if !draining => look_at = Instant::now(),
+                progress = hand.progress() => {
+                    let mut next = Some(progress);
+                    // Those that shared a commit end together, and make room for as many.
+                    while let Some(progress) = next {
+                        if worker.take_note(progress, &mut hand, &mut recovery) {
+                            look_at = Instant::now();
+                        }
+                        next = hand.more_progress();
+                    }
+                }
+                Ok(()) = recorded.changed(), if !draining => look_at = Instant::now(),
                 () = sleep_until(wake_at) => {}
             }
         }
         worker.heartbeat.done();
     }
 
-    async fn start_unless(
-        self: &Arc<Self>,
-        finishing: bool,
-        attempts: &mut Attempts,
-    ) -> Result<Instant, StoreError> {
-        match finishing {
-            true => Ok(Instant::now() + heartbeat::PERIOD),
-            false => self.start_what_is_due(attempts).await,
+    /// Whether it is worth asking the outbox for more.
+    fn has_room(&self, hand: &Hand) -> bool {
+        hand.wants_more() && hand.room(self.config.concurrency) > 0
+    }
+
+    /// Starts as many attempts of what was fetched as there is room for.
+    fn start_attempts(self: &Arc<Self>, hand: &mut Hand) {
+        for _ in 0..hand.room(self.config.concurrency) {
+            let Some(delivery) = hand.next() else { return };
+            let worker = Arc::clone(self);
+            hand.start(delivery.id, async move { worker.deliver(&delivery).await });
         }
     }
 
-    /// Starts an attempt for each delivery that is due and not under way, as far as there is room. Returns when to
-    /// look again.
-    async fn start_what_is_due(
+    /// Writes an outcome down. Returns whether something may be due now that was not before.
+    fn take_note(
         self: &Arc<Self>,
-        attempts: &mut Attempts,
-    ) -> Result<Instant, StoreError> {
-        let look_again = Instant::now() + heartbeat::PERIOD;
-        let room = self.config.concurrency.saturating_sub(attempts.running.len());
-        if room == 0 {
-            return Ok(look_again);
+        progress: Progress,
+        hand: &mut Hand,
+        recovery: &mut Recovery,
+    ) -> bool {
+        let Progress::Answered(id, ended) = progress else { return true };
+        match &ended.settlement {
+            Settlement::Delivered { .. } if ended.was_retry => {
+                recovery.retry_succeeded(self.config.concurrency);
+            }
+            Settlement::Retry { .. } => recovery.failed(ended.asked),
+            Settlement::Delivered { .. } | Settlement::Dead { .. } => {}
         }
+        let worker = Arc::clone(self);
+        hand.settle(id, async move { worker.write_down(id, &ended.settlement).await });
+        false
+    }
+
+    /// Fetches what is due. Returns when to look again.
+    async fn look(
+        &self,
+        hand: &mut Hand,
+        recovery: &mut Recovery,
+        store_backoff: &mut Backoff,
+    ) -> Instant {
+        let (operation, error) = match self.fetch(hand, recovery).await {
+            Ok(look_at) => {
+                *store_backoff = Backoff::new(STORE_BACKOFF);
+                return look_at;
+            }
+            // It would stand in the way for ever.
+            Err(StoreError::Damaged { delivery, event_id, source }) => {
+                match self.set_aside(delivery, &event_id, &source.to_string()).await {
+                    Ok(()) => return Instant::now(),
+                    Err(error) => ("settle", error),
+                }
+            }
+            Err(error) => ("due", error),
+        };
+        self.count_store_error(operation, &error);
+        Instant::now() + store_backoff.next_delay()
+    }
+
+    /// Takes up to `concurrency` deliveries that are due and not in hand; where there is still room, retries that have
+    /// been earned. Returns when to look again.
+    async fn fetch(&self, hand: &mut Hand, recovery: &mut Recovery) -> Result<Instant, StoreError> {
         let now = self.clock.now();
-        // Those under way are still first in line.
-        let due = self.store.due(&self.name, now, room + attempts.running.len()).await?;
-        let waiting = due.into_iter().filter(|delivery| !attempts.under_way(delivery.id));
-        for delivery in waiting.take(room).collect::<Vec<_>>() {
-            attempts.start(Arc::clone(self), delivery);
+        let most = self.config.concurrency;
+        // Those in hand are still first in line.
+        let due = self.store.due(&self.name, now, hand.len() + most).await?;
+        if hand.take(due, most) == most {
+            return Ok(Instant::now());
+        }
+        let room = hand.room(most).saturating_sub(hand.waiting());
+        let early = recovery.earned().min(room);
+        if early > 0 {
+            let later = self.store.due(&self.name, Timestamp::MAX, hand.len() + early).await?;
+            recovery.spend(hand.take(later, early));
         }
         let next_due = self.store.next_due(&self.name, now).await?;
         let wait =
             next_due.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        Ok(wait.map_or(look_again, |wait| look_again.min(Instant::now() + wait)))
+        // Often enough for a clock that jumps.
+        Ok(Instant::now() + wait.map_or(heartbeat::PERIOD, |wait| wait.min(heartbeat::PERIOD)))
     }
 
-    /// Makes one attempt, and writes down how it went.
-    async fn deliver(&self, delivery: Delivery) {
+    /// Makes one attempt, and says how it went.
+    async fn deliver(&self, delivery: &Delivery) -> Ended {
         let outcome = self.notifier.notify(&delivery.message).await;
         let now = self.clock.now();
-        let (settlement, label) = attempt::settle(&delivery, outcome, &self.config, now);
+        let asked = match &outcome {
+            Outcome::Retry { after, .. } => after.map(|a| a.min(self.config.max_retry_after)),
+            Outcome::Delivered | Outcome::Reject { .. } => None,
+        };
+        let (settlement, label) = attempt::settle(delivery, outcome, &self.config, now);
         self.metrics.deliveries.with_label_values(&[&*self.name, label]).inc();
-        self.tell(&delivery, &settlement);
-        self.write_down(delivery.id, &settlement).await;
+        self.tell(delivery, &settlement);
+        Ended { settlement, was_retry: delivery.attempts > 0, asked }
     }
 
     /// Gives up a delivery whose event cannot be read. Asks the store once: the loop must go round.
@@ -189,36 +244,5 @@ impl Worker {
     fn count_store_error(&self, operation: &str, error: &StoreError) {
         self.metrics.store_errors.with_label_values(&[operation]).inc();
         tracing::error!(notifier = %self.name, %error, operation, "the store refused; trying again");
-    }
-}
-
-/// Attempts under way.
-#[derive(Default)]
-struct Attempts {
-    running: JoinSet<()>,
-    deliveries: HashMap<task::Id, DeliveryId>,
-}
-
-impl Attempts {
-    fn under_way(&self, id: DeliveryId) -> bool {
-        self.deliveries.values().any(|&under_way| under_way == id)
-    }
-
-    fn start(&mut self, worker: Arc<Worker>, delivery: Delivery) {
-        let id = delivery.id;
-        let attempt = self.running.spawn(async move { worker.deliver(delivery).await });
-        self.deliveries.insert(attempt.id(), id);
-    }
-
-    /// An attempt is over. One that broke off is made again: nothing was written down.
-    fn forget(&mut self, ended: &Result<(task::Id, ()), task::JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => *id,
-            Err(panicked) => {
-                tracing::error!(error = %panicked, "a delivery broke off; please report this defect");
-                panicked.id()
-            }
-        };
-        self.deliveries.remove(&id);
     }
 }
