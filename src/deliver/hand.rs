@@ -8,6 +8,10 @@ use tokio::task::{self, JoinError, JoinSet};
 use super::attempt::Ended;
 use crate::store::{Delivery, DeliveryId};
 
+/// Outcomes that may wait for the disk, for each notifier. They share commits: while the disk is slow, many of them go
+/// into one, and the receiver is not kept waiting. But a store that takes nothing is left alone.
+const MOST_UNSETTLED: usize = 128;
+
 /// Deliveries that a worker has fetched, from then until how they went is written down. The outbox still holds them as
 /// due, so they are told apart by their ids.
 ///
@@ -33,8 +37,8 @@ pub(super) enum Progress {
 
 impl Hand {
     /// Deliveries in hand.
-    pub(super) fn len(&self) -> usize {
-        self.held.len()
+    pub(super) fn held(&self) -> Vec<DeliveryId> {
+        self.held.iter().copied().collect()
     }
 
     /// Whether nothing is under way. What is ready only may be left to others.
@@ -42,12 +46,12 @@ impl Hand {
         self.under_way.is_empty()
     }
 
-    /// How many attempts may start. As many settlements as attempts may be under way: where the store is slow, the
-    /// receiver has to wait for it.
+    /// How many attempts may start.
     pub(super) fn room(&self, concurrency: usize) -> usize {
-        let attempts = concurrency.saturating_sub(self.attempts.len());
-        let settlements = concurrency.saturating_sub(self.settlements.len());
-        attempts.min(settlements)
+        match self.settlements.len() {
+            0..MOST_UNSETTLED => concurrency.saturating_sub(self.attempts.len()),
+            _ => 0,
+        }
     }
 
     /// Whether what was fetched is under way.
@@ -55,17 +59,10 @@ impl Hand {
         self.ready.is_empty()
     }
 
-    /// How many wait for room.
-    pub(super) fn waiting(&self) -> usize {
-        self.ready.len()
-    }
-
-    /// Takes up what is not in hand yet, at most `most`. Returns how many those were.
-    pub(super) fn take(&mut self, due: Vec<Delivery>, most: usize) -> usize {
-        let before = self.ready.len();
-        let fresh = due.into_iter().filter(|delivery| self.held.insert(delivery.id));
-        self.ready.extend(fresh.take(most));
-        self.ready.len() - before
+    /// Takes up what was fetched besides.
+    pub(super) fn take(&mut self, due: Vec<Delivery>) {
+        self.held.extend(due.iter().map(|delivery| delivery.id));
+        self.ready.extend(due);
     }
 
     /// The one that has waited longest.

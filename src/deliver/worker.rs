@@ -167,15 +167,18 @@ impl Worker {
         let now = self.clock.now();
         let most = self.config.concurrency;
         // Those in hand are still first in line.
-        let due = self.store.due(&self.name, now, hand.len() + most).await?;
-        if hand.take(due, most) == most {
+        let due = self.store.due_besides(&hand.held(), &self.name, now, most).await?;
+        let found = due.len();
+        hand.take(due);
+        if found == most {
             return Ok(Instant::now());
         }
-        let room = hand.room(most).saturating_sub(hand.waiting());
-        let early = recovery.earned().min(room);
+        let early = recovery.earned().min(hand.room(most).saturating_sub(found));
         if early > 0 {
-            let later = self.store.due(&self.name, Timestamp::MAX, hand.len() + early).await?;
-            recovery.spend(hand.take(later, early));
+            let held = hand.held();
+            let waiting = self.store.due_besides(&held, &self.name, Timestamp::MAX, early).await?;
+            recovery.spend(waiting.len());
+            hand.take(waiting);
         }
         let next_due = self.store.next_due(&self.name, now).await?;
         let wait =

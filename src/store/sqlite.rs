@@ -173,8 +173,18 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
+        self.due_besides(&[], notifier, now, limit).await
+    }
+
+    async fn due_besides(
+        &self,
+        held: &[DeliveryId],
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
         let mut connection = self.reader().await?;
-        statements::due(&mut connection, notifier, now, limit)
+        statements::due(&mut connection, held, notifier, now, limit)
             .await
             .map_err(|error| self.refused(error))
     }
