@@ -116,7 +116,7 @@ impl Worker {
         }
     }
 
-    /// Writes an outcome down. Returns whether something may be due now that was not before.
+    /// Writes an outcome down. Returns whether there may be something to send now that was not before.
     fn take_note(
         self: &Arc<Self>,
         progress: Progress,
@@ -133,7 +133,8 @@ impl Worker {
         }
         let worker = Arc::clone(self);
         hand.settle(id, async move { worker.write_down(id, &ended.settlement).await });
-        false
+        // What has been earned is sent without a wait for the disk.
+        recovery.earned() > 0
     }
 
     /// Fetches what is due. Returns when to look again.
