@@ -36,9 +36,9 @@ struct Receiver {
     takes: Duration,
     failures_left: Mutex<HashMap<String, usize>>,
     got: Mutex<Vec<Got>>,
+    /// Attempts so far for each job, whatever came of them.
+    attempts: Mutex<HashMap<String, usize>>,
     busy: Mutex<HashMap<String, usize>>,
-    /// Attempts so far, whatever came of them.
-    attempts: Mutex<usize>,
     got_one: Notify,
 }
 
@@ -50,14 +50,14 @@ impl Receiver {
             takes,
             failures_left: Mutex::new(failures.collect()),
             got: Mutex::default(),
-            busy: Mutex::default(),
             attempts: Mutex::default(),
+            busy: Mutex::default(),
             got_one: Notify::new(),
         })
     }
 
     fn attempts(&self) -> usize {
-        *self.attempts.lock().unwrap()
+        self.attempts.lock().unwrap().values().sum()
     }
 
     async fn has(&self, count: usize) {
@@ -80,7 +80,7 @@ impl Notifier for Receiver {
 
     async fn notify(&self, message: &Message) -> Outcome {
         let job = message.event.subject.clone();
-        *self.attempts.lock().unwrap() += 1;
+        *self.attempts.lock().unwrap().entry(job.clone()).or_default() += 1;
         let busy = {
             let mut busy = self.busy.lock().unwrap();
             let busy = busy.entry(job.clone()).or_default();
@@ -279,6 +279,53 @@ async fn stopping_at_once_leaves_the_attempt_under_way_in_the_outbox() {
     worker.await.unwrap();
     assert_eq!(told_to_stop.elapsed(), Duration::ZERO);
     assert_eq!(office.pending().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_receiver_is_back_what_waits_for_a_retry_goes_out_at_once() {
+    let office = Office::open();
+    let jobs: Vec<_> = (0..60).map(|job| format!("job{job}")).collect();
+    let down: Vec<_> = jobs.iter().map(|job| (job.as_str(), usize::MAX)).collect();
+    let receiver = Receiver::new(Duration::from_millis(50), &down);
+    for status in [Queued, Running, Succeeded] {
+        for job in &jobs {
+            office.record(job, status, &["hook"]).await;
+        }
+    }
+    office.hire("hook", &receiver);
+    sleep(24 * HOUR).await;
+    receiver.failures_left.lock().unwrap().clear();
+    receiver.has(180).await;
+    let got = receiver.got.lock().unwrap();
+    let took = got[179].2.saturating_sub(got[0].2);
+    // Four attempts at once, of 50 ms each, and the first few one by one.
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    for job in &jobs {
+        let told = got.iter().filter(|(id, ..)| id == job).map(|(_, sequence, _)| sequence);
+        assert!(told.eq(["1", "2", "3"]), "{job}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_always_fails_keeps_to_its_schedule_while_others_get_through() {
+    let office = Office::open();
+    let receiver = Receiver::new(Duration::from_millis(50), &[("bad", usize::MAX), ("once", 1)]);
+    office.hire("hook", &receiver);
+    office.record("bad", Queued, &["hook"]).await;
+    for job in 0..3_600 {
+        sleep(Duration::from_secs(1)).await;
+        office.record(&format!("good{job}"), Queued, &["hook"]).await;
+    }
+    let scheduled = receiver.attempts.lock().unwrap()["bad"];
+    // Ten or so until the delays have grown to minutes, and one every few minutes after that.
+    assert!((10..40).contains(&scheduled), "{scheduled}");
+
+    // The retry of another gets through, which is a reason to try this one: once.
+    office.record("once", Queued, &["hook"]).await;
+    receiver.has(3_601).await;
+    sleep(Duration::from_secs(10)).await;
+    let hurried = receiver.attempts.lock().unwrap()["bad"];
+    assert!((1..=2).contains(&(hurried - scheduled)), "{hurried} after {scheduled}");
 }
 
 /// A store whose first event cannot be read, and that takes no word of it.
