@@ -1,6 +1,7 @@
 //! The worker against a receiver in the same process, in paused time.
 
 mod clock;
+mod recovery;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -143,6 +144,17 @@ impl Office {
         self.recorded.send_replace(());
     }
 
+    /// Records a job's first change, whose delivery has failed once and is due again after `delay`.
+    async fn record_failed(&self, job: &str, delay: Duration) {
+        let earlier = self.store.due("hook", Timestamp::MAX, usize::MAX).await.unwrap();
+        self.record(job, Queued, &["hook"]).await;
+        let held: Vec<_> = earlier.iter().map(|delivery| delivery.id).collect();
+        let new = self.store.due_besides(&held, "hook", Timestamp::MAX, 1).await.unwrap();
+        let due_at = self.clock.now() + delay;
+        let retry = Settlement::Retry { due_at, reason: "503".into() };
+        self.store.settle(new[0].id, &retry).await.unwrap();
+    }
+
     fn hire(&self, name: &str, receiver: &Arc<Receiver>) -> tokio::task::JoinHandle<()> {
         self.hire_for(Arc::clone(&self.store) as Arc<dyn Store>, name, receiver)
     }
@@ -279,53 +291,6 @@ async fn stopping_at_once_leaves_the_attempt_under_way_in_the_outbox() {
     worker.await.unwrap();
     assert_eq!(told_to_stop.elapsed(), Duration::ZERO);
     assert_eq!(office.pending().await, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn when_a_receiver_is_back_what_waits_for_a_retry_goes_out_at_once() {
-    let office = Office::open();
-    let jobs: Vec<_> = (0..60).map(|job| format!("job{job}")).collect();
-    let down: Vec<_> = jobs.iter().map(|job| (job.as_str(), usize::MAX)).collect();
-    let receiver = Receiver::new(Duration::from_millis(50), &down);
-    for status in [Queued, Running, Succeeded] {
-        for job in &jobs {
-            office.record(job, status, &["hook"]).await;
-        }
-    }
-    office.hire("hook", &receiver);
-    sleep(24 * HOUR).await;
-    receiver.failures_left.lock().unwrap().clear();
-    receiver.has(180).await;
-    let got = receiver.got.lock().unwrap();
-    let took = got[179].2.saturating_sub(got[0].2);
-    // Four attempts at once, of 50 ms each, and the first few one by one.
-    assert!(took < Duration::from_secs(3), "{took:?}");
-    for job in &jobs {
-        let told = got.iter().filter(|(id, ..)| id == job).map(|(_, sequence, _)| sequence);
-        assert!(told.eq(["1", "2", "3"]), "{job}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_that_always_fails_keeps_to_its_schedule_while_others_get_through() {
-    let office = Office::open();
-    let receiver = Receiver::new(Duration::from_millis(50), &[("bad", usize::MAX), ("once", 1)]);
-    office.hire("hook", &receiver);
-    office.record("bad", Queued, &["hook"]).await;
-    for job in 0..3_600 {
-        sleep(Duration::from_secs(1)).await;
-        office.record(&format!("good{job}"), Queued, &["hook"]).await;
-    }
-    let scheduled = receiver.attempts.lock().unwrap()["bad"];
-    // Ten or so until the delays have grown to minutes, and one every few minutes after that.
-    assert!((10..40).contains(&scheduled), "{scheduled}");
-
-    // The retry of another gets through, which is a reason to try this one: once.
-    office.record("once", Queued, &["hook"]).await;
-    receiver.has(3_601).await;
-    sleep(Duration::from_secs(10)).await;
-    let hurried = receiver.attempts.lock().unwrap()["bad"];
-    assert!((1..=2).contains(&(hurried - scheduled)), "{hurried} after {scheduled}");
 }
 
 /// A store whose first event cannot be read, and that takes no word of it.

@@ -189,7 +189,8 @@ impl Worker {
             let latest = attempt::later(now, self.config.backoff.max);
             let held = desk.hand.held();
             let waiting = self.store.due_besides(&held, &self.name, latest, early).await?;
-            desk.recovery.spend(waiting.len());
+            // What nobody waits for is not kept for later.
+            desk.recovery.spend(if waiting.len() < early { earned } else { early });
             desk.hand.take(waiting);
         }
         let next_due = self.store.next_due(&self.name, now).await?;
