@@ -48,6 +48,8 @@ pub struct Metrics {
     pub deliveries_pending: IntGaugeVec,
     /// Deliveries given up. `notifier`.
     pub deliveries_dead: IntGaugeVec,
+    /// When the oldest delivery not yet made was recorded, in seconds since 1970-01-01 UTC. `notifier`.
+    pub oldest_pending_delivery_timestamp_seconds: IntGaugeVec,
 }
 
 impl Metrics {
@@ -162,6 +164,12 @@ impl Metrics {
                 &registry,
                 "deliveries_dead",
                 "Deliveries given up",
+                &["notifier"],
+            )?,
+            oldest_pending_delivery_timestamp_seconds: int_gauge(
+                &registry,
+                "oldest_pending_delivery_timestamp_seconds",
+                "When the oldest delivery not yet made was recorded",
                 &["notifier"],
             )?,
             registry,

@@ -58,9 +58,11 @@ impl DaemonStatus {
     }
 
     /// Shows how many deliveries wait and how many are dead. A notifier that has none shows 0: one without a value
-    /// would keep its last in the eyes of an alert.
+    /// would keep its last in the eyes of an alert. That of the oldest is none where nothing waits.
     fn show(&self, backlog: &[Backlog]) {
         let Metrics { deliveries_pending, deliveries_dead, .. } = &self.metrics;
+        let oldest = &self.metrics.oldest_pending_delivery_timestamp_seconds;
+        oldest.reset();
         for gauge in [deliveries_pending, deliveries_dead] {
             gauge.reset();
             for notifier in lock(&self.notifiers).iter() {
@@ -68,9 +70,12 @@ impl DaemonStatus {
             }
         }
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        for Backlog { notifier, pending, dead, .. } in backlog {
+        for Backlog { notifier, pending, dead, oldest_pending } in backlog {
             deliveries_pending.with_label_values(&[&**notifier]).set(count(*pending));
             deliveries_dead.with_label_values(&[&**notifier]).set(count(*dead));
+            if let Some(recorded_at) = oldest_pending {
+                oldest.with_label_values(&[&**notifier]).set(recorded_at.as_second());
+            }
         }
     }
 }

@@ -9,6 +9,16 @@ use crate::backoff::Backoff;
 use crate::notify::Outcome;
 use crate::store::{Delivery, Settlement};
 
+/// An attempt that is over.
+pub(super) struct Ended {
+    /// What is to be written down.
+    pub(super) settlement: Settlement,
+    /// An earlier attempt at the same delivery had failed.
+    pub(super) was_retry: bool,
+    /// The time that the receiver asked for, within bounds.
+    pub(super) asked: Option<Duration>,
+}
+
 /// How an attempt ended, and its name as a metric label. `even_for` says how long the clock is known to have gone on
 /// without a leap ahead.
 pub(super) fn settle(

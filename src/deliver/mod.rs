@@ -1,6 +1,8 @@
 //! When to tell: takes deliveries from the outbox, keeps their order, retries, and gives up.
 
 mod attempt;
+mod hand;
+mod recovery;
 #[cfg(test)]
 mod tests;
 mod timekeeper;

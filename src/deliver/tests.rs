@@ -1,6 +1,7 @@
 //! The worker against a receiver in the same process, in paused time.
 
 mod clock;
+mod recovery;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -37,9 +38,9 @@ struct Receiver {
     takes: Duration,
     failures_left: Mutex<HashMap<String, usize>>,
     got: Mutex<Vec<Got>>,
+    /// Attempts so far for each job, whatever came of them.
+    attempts: Mutex<HashMap<String, usize>>,
     busy: Mutex<HashMap<String, usize>>,
-    /// Attempts so far, whatever came of them.
-    attempts: Mutex<usize>,
     got_one: Notify,
 }
 
@@ -51,14 +52,14 @@ impl Receiver {
             takes,
             failures_left: Mutex::new(failures.collect()),
             got: Mutex::default(),
-            busy: Mutex::default(),
             attempts: Mutex::default(),
+            busy: Mutex::default(),
             got_one: Notify::new(),
         })
     }
 
     fn attempts(&self) -> usize {
-        *self.attempts.lock().unwrap()
+        self.attempts.lock().unwrap().values().sum()
     }
 
     async fn has(&self, count: usize) {
@@ -81,7 +82,7 @@ impl Notifier for Receiver {
 
     async fn notify(&self, message: &Message) -> Outcome {
         let job = message.event.subject.clone();
-        *self.attempts.lock().unwrap() += 1;
+        *self.attempts.lock().unwrap().entry(job.clone()).or_default() += 1;
         let busy = {
             let mut busy = self.busy.lock().unwrap();
             let busy = busy.entry(job.clone()).or_default();
@@ -142,6 +143,17 @@ impl Office {
         };
         self.store.record(&change).await.unwrap();
         self.recorded.send_replace(());
+    }
+
+    /// Records a job's first change, whose delivery has failed once and is due again after `delay`.
+    async fn record_failed(&self, job: &str, delay: Duration) {
+        let earlier = self.store.due("hook", Timestamp::MAX, usize::MAX).await.unwrap();
+        self.record(job, Queued, &["hook"]).await;
+        let held: Vec<_> = earlier.iter().map(|delivery| delivery.id).collect();
+        let new = self.store.due_besides(&held, "hook", Timestamp::MAX, 1).await.unwrap();
+        let due_at = self.clock.now() + delay;
+        let retry = Settlement::Retry { due_at, reason: "503".into() };
+        self.store.settle(new[0].id, &retry).await.unwrap();
     }
 
     fn hire(&self, name: &str, receiver: &Arc<Receiver>) -> tokio::task::JoinHandle<()> {

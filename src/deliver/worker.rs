@@ -1,22 +1,23 @@
 //! The loop that makes the deliveries of one notifier.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::Config;
+use super::attempt::{self, Ended};
+use super::hand::{Hand, Progress};
+use super::recovery::Recovery;
 use super::timekeeper::Timekeeper;
-use super::{Config, attempt};
 use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::Metrics;
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Outcome};
 use crate::store::{Delivery, DeliveryId, Settlement, Store, StoreError};
 
 /// Delays after the store has refused to read or write.
@@ -53,87 +54,150 @@ pub struct Stop {
     pub now: CancellationToken,
 }
 
+/// What a worker has on its mind.
+struct Desk {
+    time: Arc<Timekeeper>,
+    hand: Hand,
+    recovery: Recovery,
+    store_backoff: Backoff,
+    /// It ends as soon as nothing is due.
+    draining: bool,
+}
+
 impl Worker {
     /// Delivers until told to stop. `recorded` is marked changed with every transition.
     pub async fn run(self, mut recorded: watch::Receiver<()>, stop: Stop) {
         let worker = Arc::new(self);
-        let mut attempts = Attempts::kept_by(Timekeeper::new(Arc::clone(&worker.clock)));
-        let mut store_backoff = Backoff::new(STORE_BACKOFF);
+        let mut desk = Desk {
+            time: Arc::new(Timekeeper::new(Arc::clone(&worker.clock))),
+            hand: Hand::default(),
+            recovery: Recovery::default(),
+            store_backoff: Backoff::new(STORE_BACKOFF),
+            draining: false,
+        };
+        // When something may be due that is not in hand.
+        let mut look_at = Instant::now();
         loop {
             worker.heartbeat.beat();
-            recorded.mark_unchanged();
             let finishing = stop.finish.is_cancelled();
-            let wake_at = match worker.start_unless(finishing, &mut attempts).await {
-                Ok(wake_at) => {
-                    store_backoff = Backoff::new(STORE_BACKOFF);
-                    wake_at
+            desk.draining = stop.drain.is_cancelled();
+            if !finishing {
+                worker.start_attempts(&mut desk);
+                if look_at <= Instant::now() && worker.has_room(&desk.hand) {
+                    recorded.mark_unchanged();
+                    look_at = worker.look(&mut desk).await;
+                    worker.start_attempts(&mut desk);
                 }
-                // It would stand in the way for ever.
-                Err(StoreError::Damaged { delivery, event_id, source }) => {
-                    match worker.set_aside(delivery, &event_id, &source.to_string()).await {
-                        Ok(()) => Instant::now(),
-                        Err(error) => {
-                            worker.count_store_error("settle", &error);
-                            Instant::now() + store_backoff.next_delay()
-                        }
-                    }
-                }
-                Err(error) => {
-                    worker.count_store_error("due", &error);
-                    Instant::now() + store_backoff.next_delay()
-                }
-            };
-            let draining = stop.drain.is_cancelled();
-            if (draining || finishing) && attempts.running.is_empty() {
+            }
+            let draining = desk.draining;
+            if desk.hand.is_idle() && (finishing || (draining && desk.hand.wants_more())) {
                 break;
             }
+            let heartbeat = Instant::now() + heartbeat::PERIOD;
+            let may_look = !finishing && worker.has_room(&desk.hand);
+            let wake_at = if may_look { look_at.min(heartbeat) } else { heartbeat };
             tokio::select! {
                 biased;
                 () = stop.now.cancelled() => break,
                 () = stop.finish.cancelled(), if !finishing => {}
-                () = stop.drain.cancelled(), if !draining => {}
-                Some(ended) = attempts.running.join_next_with_id() => attempts.forget(&ended),
-                Ok(()) = recorded.changed(), if !draining => {}
+                () = stop.drain.cancelled(), if !draining => look_at = Instant::now(),
+                progress = desk.hand.progress() => {
+                    let mut next = Some(progress);
+                    // Those that shared a commit end together, and make room for as many.
+                    while let Some(progress) = next {
+                        if worker.take_note(progress, &mut desk) {
+                            look_at = Instant::now();
+                        }
+                        next = desk.hand.more_progress();
+                    }
+                }
+                Ok(()) = recorded.changed(), if !draining => look_at = Instant::now(),
                 () = sleep_until(wake_at) => {}
             }
         }
         worker.heartbeat.done();
     }
 
-    async fn start_unless(
-        self: &Arc<Self>,
-        finishing: bool,
-        attempts: &mut Attempts,
-    ) -> Result<Instant, StoreError> {
-        match finishing {
-            true => Ok(Instant::now() + heartbeat::PERIOD),
-            false => self.start_what_is_due(attempts).await,
+    /// Whether it is worth asking the outbox for more.
+    fn has_room(&self, hand: &Hand) -> bool {
+        hand.wants_more() && hand.room(self.config.concurrency) > 0
+    }
+
+    /// Starts as many attempts of what was fetched as there is room for.
+    fn start_attempts(self: &Arc<Self>, desk: &mut Desk) {
+        for _ in 0..desk.hand.room(self.config.concurrency) {
+            let Some(delivery) = desk.hand.next() else { return };
+            let (worker, time) = (Arc::clone(self), Arc::clone(&desk.time));
+            desk.hand.start(delivery.id, async move { worker.deliver(&delivery, &time).await });
         }
     }
 
-    /// Starts an attempt for each delivery that is due and not under way, as far as there is room. Returns when to
-    /// look again.
-    async fn start_what_is_due(
-        self: &Arc<Self>,
-        attempts: &mut Attempts,
-    ) -> Result<Instant, StoreError> {
-        let look_again = Instant::now() + heartbeat::PERIOD;
-        let now = attempts.time.now();
-        self.correct_due_times(&attempts.time, now).await?;
-        let room = self.config.concurrency.saturating_sub(attempts.running.len());
-        if room == 0 {
-            return Ok(look_again);
+    /// Writes an outcome down. Returns whether there may be something to send now that was not before.
+    fn take_note(self: &Arc<Self>, progress: Progress, desk: &mut Desk) -> bool {
+        let Progress::Answered(id, ended) = progress else { return true };
+        match &ended.settlement {
+            Settlement::Delivered { .. } if ended.was_retry => {
+                desk.recovery.retry_succeeded(self.config.concurrency);
+            }
+            Settlement::Retry { .. } => desk.recovery.failed(ended.asked),
+            Settlement::Delivered { .. } | Settlement::Dead { .. } => {}
         }
-        // Those under way are still first in line.
-        let due = self.store.due(&self.name, now, room + attempts.running.len()).await?;
-        let waiting = due.into_iter().filter(|delivery| !attempts.under_way(delivery.id));
-        for delivery in waiting.take(room).collect::<Vec<_>>() {
-            attempts.start(Arc::clone(self), delivery);
+        let worker = Arc::clone(self);
+        desk.hand.settle(id, async move { worker.write_down(id, &ended.settlement).await });
+        // What has been earned is sent without a wait for the disk.
+        desk.recovery.earned() > 0
+    }
+
+    /// Fetches what is due. Returns when to look again.
+    async fn look(&self, desk: &mut Desk) -> Instant {
+        let (operation, error) = match self.fetch(desk).await {
+            Ok(look_at) => {
+                desk.store_backoff = Backoff::new(STORE_BACKOFF);
+                return look_at;
+            }
+            // It would stand in the way for ever.
+            Err(StoreError::Damaged { delivery, event_id, source }) => {
+                match self.set_aside(delivery, &event_id, &source.to_string()).await {
+                    Ok(()) => return Instant::now(),
+                    Err(error) => ("settle", error),
+                }
+            }
+            Err(error) => ("due", error),
+        };
+        self.count_store_error(operation, &error);
+        Instant::now() + desk.store_backoff.next_delay()
+    }
+
+    /// Takes up to `concurrency` deliveries that are due and not in hand; where there is still room, retries that have
+    /// been earned. Returns when to look again.
+    async fn fetch(&self, desk: &mut Desk) -> Result<Instant, StoreError> {
+        let now = desk.time.now();
+        self.correct_due_times(&desk.time, now).await?;
+        let most = self.config.concurrency;
+        // Those in hand are still first in line.
+        let due = self.store.due_besides(&desk.hand.held(), &self.name, now, most).await?;
+        let found = due.len();
+        desk.hand.take(due);
+        if found == most {
+            return Ok(Instant::now());
+        }
+        // Whoever drains leaves for the next start what is not due.
+        let earned = if desk.draining { 0 } else { desk.recovery.earned() };
+        let early = earned.min(desk.hand.room(most).saturating_sub(found));
+        if early > 0 {
+            // What is due later than that waits because its receiver asked for it, perhaps before a restart.
+            let latest = attempt::later(now, self.config.backoff.max);
+            let held = desk.hand.held();
+            let waiting = self.store.due_besides(&held, &self.name, latest, early).await?;
+            // What nobody waits for is not kept for later.
+            desk.recovery.spend(if waiting.len() < early { earned } else { early });
+            desk.hand.take(waiting);
         }
         let next_due = self.store.next_due(&self.name, now).await?;
         let wait =
             next_due.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        Ok(wait.map_or(look_again, |wait| look_again.min(Instant::now() + wait)))
+        // Often enough for a clock that jumps.
+        Ok(Instant::now() + wait.map_or(heartbeat::PERIOD, |wait| wait.min(heartbeat::PERIOD)))
     }
 
     /// Due times are instants of the wall clock. Where that was set back, what waits would wait for so much longer.
@@ -152,15 +216,19 @@ impl Worker {
         Ok(())
     }
 
-    /// Makes one attempt, and writes down how it went.
-    async fn deliver(&self, delivery: Delivery, time: &Timekeeper) {
+    /// Makes one attempt, and says how it went.
+    async fn deliver(&self, delivery: &Delivery, time: &Timekeeper) -> Ended {
         let outcome = self.notifier.notify(&delivery.message).await;
+        let asked = match &outcome {
+            Outcome::Retry { after, .. } => after.map(|a| a.min(self.config.max_retry_after)),
+            Outcome::Delivered | Outcome::Reject { .. } => None,
+        };
         let now = time.now();
         let (settlement, label) =
-            attempt::settle(&delivery, outcome, &self.config, now, time.even_for());
+            attempt::settle(delivery, outcome, &self.config, now, time.even_for());
         self.metrics.deliveries.with_label_values(&[&*self.name, label]).inc();
-        self.tell(&delivery, &settlement);
-        self.write_down(delivery.id, &settlement).await;
+        self.tell(delivery, &settlement);
+        Ended { settlement, was_retry: delivery.attempts > 0, asked }
     }
 
     /// Gives up a delivery whose event cannot be read. Asks the store once: the loop must go round.
@@ -209,41 +277,5 @@ impl Worker {
     fn count_store_error(&self, operation: &str, error: &StoreError) {
         self.metrics.store_errors.with_label_values(&[operation]).inc();
         tracing::error!(notifier = %self.name, %error, operation, "the store refused; trying again");
-    }
-}
-
-/// Attempts under way.
-struct Attempts {
-    time: Arc<Timekeeper>,
-    running: JoinSet<()>,
-    deliveries: HashMap<task::Id, DeliveryId>,
-}
-
-impl Attempts {
-    fn kept_by(time: Timekeeper) -> Self {
-        Self { time: Arc::new(time), running: JoinSet::new(), deliveries: HashMap::new() }
-    }
-
-    fn under_way(&self, id: DeliveryId) -> bool {
-        self.deliveries.values().any(|&under_way| under_way == id)
-    }
-
-    fn start(&mut self, worker: Arc<Worker>, delivery: Delivery) {
-        let id = delivery.id;
-        let time = Arc::clone(&self.time);
-        let attempt = self.running.spawn(async move { worker.deliver(delivery, &time).await });
-        self.deliveries.insert(attempt.id(), id);
-    }
-
-    /// An attempt is over. One that broke off is made again: nothing was written down.
-    fn forget(&mut self, ended: &Result<(task::Id, ()), task::JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => *id,
-            Err(panicked) => {
-                tracing::error!(error = %panicked, "a delivery broke off; please report this defect");
-                panicked.id()
-            }
-        };
-        self.deliveries.remove(&id);
     }
 }

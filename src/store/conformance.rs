@@ -60,6 +60,7 @@ macro_rules! tests {
             one_notifier_never_sees_anothers_deliveries
             one_job_never_waits_for_another
             those_due_longest_come_first_and_at_most_as_many_as_asked_for
+            those_that_the_caller_works_on_are_passed_over
             a_retry_counts_the_attempt_and_moves_the_due_time
             a_settled_delivery_stays_as_it_was_settled
             settling_what_was_never_recorded_changes_nothing
@@ -302,7 +303,7 @@ pub(super) async fn jobs_that_differ_in_account_kind_workflow_or_id_are_differen
 pub(super) async fn a_body_is_delivered_byte_for_byte(store: &dyn Store) {
     let mut change = change(&job("ä'\"%_"), None, Running, at(0));
     // An encoding that no version of this program would choose.
-    let body = format!(" {}\r\n ", change.message.body.replace("\":", "\" :\t"));
+    let body = format!(" {}\t ", change.message.body.replace("\":", "\" :\t"));
     change.message = Message::decode(&body).unwrap();
     commit(store, &change).await;
     let delivery = only_due(store, HOOK, at(0)).await;
@@ -409,6 +410,22 @@ pub(super) async fn those_due_longest_come_first_and_at_most_as_many_as_asked_fo
         assert_eq!(some, due(store, HOOK, at(9)).await[..limit]);
     }
     assert_eq!(store.due(HOOK, at(9), usize::MAX).await.unwrap().len(), 4);
+}
+
+pub(super) async fn those_that_the_caller_works_on_are_passed_over(store: &dyn Store) {
+    for (id, second) in [("a", 0), ("b", 1), ("c", 2), ("d", 3)] {
+        commit(store, &change(&job(id), None, Running, at(second))).await;
+    }
+    let all = due(store, HOOK, at(9)).await;
+    let besides = async |held: &[DeliveryId], limit| {
+        store.due_besides(held, HOOK, at(9), limit).await.unwrap()
+    };
+    assert_eq!(besides(&[], 9).await, all);
+    assert_eq!(besides(&[all[2].id, all[0].id], 9).await, [all[1].clone(), all[3].clone()]);
+    // They take up no room.
+    assert_eq!(besides(&[all[0].id, all[1].id], 1).await, [all[2].clone()]);
+    assert_eq!(besides(&all.iter().map(|d| d.id).collect::<Vec<_>>(), 9).await, []);
+    assert_eq!(besides(&[DeliveryId(-1)], 9).await, all);
 }
 
 pub(super) async fn a_retry_counts_the_attempt_and_moves_the_due_time(store: &dyn Store) {

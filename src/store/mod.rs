@@ -58,6 +58,19 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError>;
 
+    /// As [`Store::due`], but passes over those in `held`, which the caller works on already.
+    async fn due_besides(
+        &self,
+        held: &[DeliveryId],
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let due = self.due(notifier, now, limit.saturating_add(held.len())).await?;
+        let besides = due.into_iter().filter(|delivery| !held.contains(&delivery.id));
+        Ok(besides.take(limit).collect())
+    }
+
     /// When the next first-in-line delivery of `notifier` falls due after `now`; `None` where none waits for later.
     /// Says nothing of those that are due already.
     async fn next_due(

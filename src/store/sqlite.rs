@@ -1,5 +1,6 @@
 //! The embedded default: one SQLite file.
 
+mod connections;
 mod disk;
 mod file;
 mod inspect;
@@ -18,7 +19,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,8 +27,9 @@ use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use self::connections::Shared;
 use self::lock::Lock;
 use self::refusal::{not_migrated, refused};
 pub use self::view::SqliteView;
@@ -59,20 +61,6 @@ pub struct SqliteStore {
     writes: mpsc::UnboundedSender<Write>,
 }
 
-/// What the store and its writer share.
-#[derive(Debug)]
-struct Shared {
-    path: PathBuf,
-    options: SqliteConnectOptions,
-    /// The file that was opened, whatever is at `path` now.
-    file: file::Identity,
-    /// `None` once closed.
-    open: Mutex<Option<Open>>,
-    /// The connection is to be made again: what it was refused may be its own fault.
-    suspect: AtomicBool,
-    commits: AtomicU64,
-}
-
 impl SqliteStore {
     /// Takes the lock, opens the file, and brings its schema up to date. A new file is readable by its owner only.
     ///
@@ -86,28 +74,11 @@ impl SqliteStore {
             .filename(&path)
             .busy_timeout(BUSY_TIMEOUT)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // A mark in the file.
-            .journal_mode(SqliteJournalMode::Wal);
-        let begun = async {
-            let connection = begin(&path, &options).await?;
-            Ok((file::Identity::of(&path)?, connection))
-        };
-        let (file, connection) = match begun.await {
-            Ok(begun) => begun,
-            Err(error) => {
-                lock.withdraw();
-                return Err(error);
-            }
-        };
-        let shared = Arc::new(Shared {
-            file,
-            path,
-            options,
-            open: Mutex::new(Some(Open { connection: Some(connection), _lock: lock })),
-            suspect: AtomicBool::new(false),
-            commits: AtomicU64::new(0),
-        });
+            .foreign_keys(true);
+        let to_read = options.clone().read_only(true);
+        // A mark in the file.
+        let to_write = options.journal_mode(SqliteJournalMode::Wal);
+        let shared = Arc::new(Shared::open(path, lock, to_read, to_write).await?);
         let (writes, queue) = mpsc::unbounded_channel();
         tokio::spawn(writer::run(Arc::downgrade(&shared), queue));
         Ok(Self { shared, writes })
@@ -118,21 +89,13 @@ impl SqliteStore {
         MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
-    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        self.shared.connection().await
-    }
-
-    async fn to_write(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        self.shared.to_write().await
-    }
-
     fn refused(&self, error: impl Into<StoreError>) -> StoreError {
         self.shared.refused(error)
     }
 }
 
-/// Opens the file to work on it, once it has proved to be ours.
-async fn begin(
+/// Opens the file to write to it, once it has proved to be ours.
+async fn open_to_write(
     path: &Path,
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, StoreError> {
@@ -148,63 +111,10 @@ async fn begin(
     Ok(connection)
 }
 
-impl Shared {
-    /// The one connection, when it is its turn, fit for a transaction.
-    async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        let mut open = self.open.lock().await;
-        if let Some(open) = &mut *open {
-            self.renew_if_unfit(open).await?;
-        }
-        MutexGuard::try_map(open, |open| open.as_mut()?.connection.as_mut())
-            .map_err(|_| refusal::closed(&self.path))
-    }
-
-    /// The same, to write: what goes into a file that is not at its path any more is lost with the process.
-    async fn to_write(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>, StoreError> {
-        let connection = self.connection().await?;
-        self.file.check(&self.path)?;
-        Ok(connection)
-    }
-
-    /// Opens the connection anew if its worker is gone, or if it believes in a transaction that is none.
-    ///
-    /// SQLite ends a transaction by itself when the disk is full or fails. sqlx 0.9 goes on counting it, and
-    /// refuses every `BEGIN` after that. One that was opened while the file system was read-only stays so itself.
-    async fn renew_if_unfit(&self, open: &mut Open) -> Result<(), StoreError> {
-        let suspect = self.suspect.swap(false, Ordering::Relaxed);
-        let fit = match &mut open.connection {
-            // The answer to the ping comes after any rollback that a dropped transaction has queued.
-            Some(connection) if !suspect => {
-                connection.ping().await.is_ok() && !connection.is_in_transaction()
-            }
-            _ => false,
-        };
-        if !fit {
-            self.file.check(&self.path)?;
-            open.connection = None;
-            let connection = self.options.connect().await.map_err(|error| self.refused(error))?;
-            open.connection = Some(connection);
-        }
-        Ok(())
-    }
-
-    fn refused(&self, error: impl Into<StoreError>) -> StoreError {
-        match error.into() {
-            StoreError::Database(error) => {
-                if refusal::is_of_file(&error) {
-                    self.suspect.store(true, Ordering::Relaxed);
-                }
-                refused(&self.path, error)
-            }
-            error => error,
-        }
-    }
-}
-
 #[async_trait]
 impl Store for SqliteStore {
     async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.shared.reader().await?;
         standings::standings(&mut connection, jobs).await.map_err(|error| self.refused(error))
     }
 
@@ -221,8 +131,18 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let mut connection = self.connection().await?;
-        statements::due(&mut connection, notifier, now, limit)
+        self.due_besides(&[], notifier, now, limit).await
+    }
+
+    async fn due_besides(
+        &self,
+        held: &[DeliveryId],
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let mut connection = self.shared.reader().await?;
+        statements::due(&mut connection, held, notifier, now, limit)
             .await
             .map_err(|error| self.refused(error))
     }
@@ -232,7 +152,7 @@ impl Store for SqliteStore {
         notifier: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.shared.reader().await?;
         statements::next_due(&mut connection, notifier, now)
             .await
             .map_err(|error| self.refused(error))
@@ -256,7 +176,7 @@ impl Store for SqliteStore {
         by: Duration,
         latest: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut connection = self.to_write().await?;
+        let mut connection = self.shared.to_write().await?;
         statements::hasten(&mut connection, notifier, now, by, latest)
             .await
             .map_err(|error| self.refused(error))
@@ -268,7 +188,7 @@ impl Store for SqliteStore {
         notifiers: &[Arc<str>],
         now: Timestamp,
     ) -> Result<Redelivered, StoreError> {
-        let mut connection = self.to_write().await?;
+        let mut connection = self.shared.to_write().await?;
         redeliver::redeliver(&mut connection, redelivery, notifiers, now)
             .await
             .map_err(|error| self.refused(error))
@@ -281,7 +201,7 @@ impl Store for SqliteStore {
         reason: &str,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut connection = self.to_write().await?;
+        let mut connection = self.shared.to_write().await?;
         statements::abandon(&mut connection, notifier, at, reason, limit)
             .await
             .map_err(|error| self.refused(error))
@@ -293,29 +213,29 @@ impl Store for SqliteStore {
         from: Position,
         limit: usize,
     ) -> Result<Pruned, StoreError> {
-        let mut connection = self.to_write().await?;
+        let mut connection = self.shared.to_write().await?;
         prune::prune(&mut connection, retention, from, limit)
             .await
             .map_err(|error| self.refused(error))
     }
 
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.shared.to_write().await?;
         past_runs::learn(&mut connection, workflow, runs).await.map_err(|error| self.refused(error))
     }
 
     async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.shared.reader().await?;
         past_runs::of_workflow(&mut connection, workflow).await.map_err(|error| self.refused(error))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        let mut connection = self.connection().await?;
+        let mut connection = self.shared.reader().await?;
         statements::backlog(&mut connection).await.map_err(|error| self.refused(error))
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {
-        let mut connection = self.to_write().await?;
+        let mut connection = self.shared.to_write().await?;
         statements::probe(&mut connection).await.map_err(|error| self.refused(error))
     }
 
@@ -324,21 +244,6 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // Taking the turn waits for the work in hand; that which queues behind finds the store closed.
-        let Some(open) = self.shared.open.lock().await.take() else { return };
-        if let Some(connection) = open.connection
-            && let Err(error) = connection.close().await
-        {
-            // All that was committed is in the file or in the log beside it, which the next start reads.
-            tracing::warn!(path = %self.shared.path.display(), %error, "the database did not close cleanly");
-        }
+        self.shared.close().await;
     }
-}
-
-/// What an open store holds. The lock is let go last.
-#[derive(Debug)]
-struct Open {
-    /// One connection and no pool: SQLite writes one transaction at a time anyway, and this one is never busy.
-    connection: Option<SqliteConnection>,
-    _lock: Lock,
 }

@@ -93,7 +93,8 @@ async fn a_plan_can_be_made_of_what_the_daemon_has_learned() {
     while daemon.event().await["data"]["status"] != "SUCCEEDED" {}
     assert_eq!(daemon.stop().await.code, Some(0));
 
-    let of_workflow = |name| home.run(&["plan", "--workflow-name", name, "--output", "json"]);
+    let of_workflow =
+        async |name| home.run(&["plan", "--workflow-name", name, "--output", "json"]).await;
     let shown = of_workflow("customers").await;
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();

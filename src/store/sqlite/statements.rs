@@ -18,9 +18,11 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const STATUS: &str = "SELECT status FROM jobs
     WHERE account = ? AND kind = ? AND workflow_name = ? AND job_id = ?";
 
+/// Those to pass over are a JSON list.
 pub(super) const DUE: &str = "SELECT d.id, d.attempts, d.created_at, d.event_id, e.body
     FROM deliveries d CROSS JOIN events e ON e.id = d.event_id
     WHERE d.notifier = ? AND d.first_in_line = 1 AND d.due_at <= ?
+        AND d.id NOT IN (SELECT value FROM json_each(?))
     ORDER BY d.due_at, d.id LIMIT ?";
 
 pub(super) const NEXT_DUE: &str = "SELECT min(due_at) FROM deliveries
@@ -154,13 +156,16 @@ async fn add_event(
 
 pub(super) async fn due(
     connection: &mut SqliteConnection,
+    held: &[DeliveryId],
     notifier: &str,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
+    let held: Vec<_> = held.iter().map(|delivery| delivery.0).collect();
     let rows = sqlx::query(DUE)
         .bind(notifier)
         .bind(now.as_microsecond())
+        .bind(format!("{held:?}"))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await?;

@@ -9,10 +9,11 @@ use std::sync::{Arc, Weak};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Shared, refusal, statements};
+use super::connections::Shared;
+use super::{refusal, statements};
 use crate::store::{Change, DeliveryId, Recorded, Settlement, StoreError};
 
-/// The most that one commit holds: so that whoever reads in between waits for some milliseconds at most.
+/// The most that one commit holds: so that whoever comes next waits for some milliseconds at most.
 const MOST: usize = 256;
 
 /// Something to be written, and who waits for it.

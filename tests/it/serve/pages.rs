@@ -134,6 +134,8 @@ async fn the_metrics_are_those_that_the_documentation_names() {
     assert_eq!(daemon.metric(dead).await, Some(2.0));
     let pending = r#"matchwatch_deliveries_pending{notifier="hook"}"#;
     assert_eq!(daemon.metric(pending).await, Some(1.0));
+    let oldest = r#"matchwatch_oldest_pending_delivery_timestamp_seconds{notifier="hook"}"#;
+    assert!(daemon.metric(oldest).await > Some(1.7e9));
     daemon.stop().await;
 }
 

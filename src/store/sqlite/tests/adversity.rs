@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::connections::Open;
 use super::*;
 use crate::domain::JobStatus::{Queued, Running};
 use crate::store::conformance::{HOOK, at, change, commit, delivered, due, job};
@@ -49,7 +50,9 @@ async fn a_database_that_is_replaced_under_it_is_told_and_the_new_one_left_as_it
     let before = fs::read(database(&folder)).unwrap();
     refuses(&store, "was removed or replaced").await;
     // Nor is it taken for the old one where the connection breaks.
-    store.shared.open.lock().await.as_mut().unwrap().connection = None;
+    for connection in [&store.shared.reader, &store.shared.writer] {
+        *connection.open.lock().await = Open::Broken;
+    }
     let error = store.status(&job("a")).await.unwrap_err().to_string();
     assert!(error.contains("was removed or replaced"), "{error}");
     assert_eq!(fs::read(database(&folder)).unwrap(), before);
@@ -63,7 +66,7 @@ async fn a_connection_made_while_nothing_could_be_written_is_made_again() {
     // What SQLite opens on a file system that is read-only.
     let options = SqliteConnectOptions::new().filename(database(&folder)).read_only(true);
     let read_only = options.connect().await.unwrap();
-    store.shared.open.lock().await.as_mut().unwrap().connection = Some(read_only);
+    *store.shared.writer.open.lock().await = Open::Connected(read_only);
     let error = store.check_writable().await.unwrap_err().to_string();
     assert!(error.contains("cannot be opened or written"), "{error}");
     commit(&store, &change(&job("b"), None, Queued, at(0))).await;

@@ -11,7 +11,7 @@ use crate::store::conformance::{HOOK, at, change, due, due_events, job};
 async fn to_forget_or_to_send_again_looks_through_no_table_as_a_whole() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).await;
-    let mut connection = store.connection().await.unwrap();
+    let mut connection = store.shared.writer().await.unwrap();
     for (statement, index) in [
         (prune::DELIVERIES, "USING COVERING INDEX deliveries_delivered (settled_at<?)"),
         (statements::ABANDON, "USING COVERING INDEX deliveries_open (notifier=? AND state=?)"),

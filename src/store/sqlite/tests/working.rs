@@ -96,7 +96,7 @@ async fn a_full_disk_is_told_and_work_resumes_when_there_is_room() {
 
     // SQLite answers as for a full disk; the limit is the connection's own and ends with it.
     let fill = async || {
-        run(&mut store.connection().await.unwrap(), "PRAGMA max_page_count = 1").await;
+        run(&mut store.shared.writer().await.unwrap(), "PRAGMA max_page_count = 1").await;
     };
     fill().await;
     let error = store.check_writable().await.unwrap_err().to_string();
@@ -107,7 +107,7 @@ async fn a_full_disk_is_told_and_work_resumes_when_there_is_room() {
     assert_eq!(store.status(&job("large")).await.unwrap(), None);
     assert_eq!(store.status(&job("before")).await.unwrap(), Some(Running));
 
-    run(&mut store.connection().await.unwrap(), "PRAGMA max_page_count = 1000000").await;
+    run(&mut store.shared.writer().await.unwrap(), "PRAGMA max_page_count = 1000000").await;
     store.check_writable().await.unwrap();
     commit(&store, &large).await;
     assert_eq!(due(&store, HOOK, at(9)).await.len(), 2);
@@ -259,7 +259,7 @@ async fn a_writer_from_outside_is_waited_for() {
 async fn commits_go_to_a_log_and_reach_the_disk_before_they_return() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).await;
-    let mut connection = store.connection().await.unwrap();
+    let mut connection = store.shared.writer().await.unwrap();
     for (pragma, expected) in [
         ("PRAGMA journal_mode", "wal"),
         ("PRAGMA synchronous", "2"), // FULL
@@ -332,7 +332,7 @@ async fn a_row_that_cannot_be_read_stands_in_nobodys_way() {
 async fn no_question_looks_through_all_deliveries() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder).await;
-    let mut connection = store.connection().await.unwrap();
+    let mut connection = store.shared.writer().await.unwrap();
     for (statement, index) in [
         (statements::STATUS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
         (standings::STANDINGS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
