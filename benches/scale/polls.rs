@@ -88,22 +88,25 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
         recorded: watch::Sender::new(()),
         heartbeat: Heartbeat::new(),
     };
-    let (give, given) = mpsc::unbounded_channel();
     let nobody: Arc<[Arc<str>]> = Arc::default();
-    for (number, key) in jobs(count).enumerate() {
+    let watched = jobs(count).enumerate().map(|(number, key)| {
         // By the rule for workflows without a past, the interval is twice the root of age times worth.
         let age = match number < OFTEN {
             true => Duration::from_secs(1_000),
             false => Duration::from_hours(24 * 365 * 3),
         };
-        give.send(WatchedJob {
+        WatchedJob {
             key,
             status: Some(JobStatus::Running),
             since: Some(clock.now() - age),
             notifiers: Arc::clone(&nobody),
             place: None,
-        })?;
-    }
+        }
+    });
+    // All are there before the first is handed over, as in the daemon.
+    let watched: Vec<_> = watched.collect();
+    let (give, given) = mpsc::unbounded_channel();
+    watched.into_iter().try_for_each(|job| give.send(job))?;
     drop(give);
     drop::<HashMap<_, _>>(poller.run(given, shutdown).await);
     gauge.measured()
