@@ -1,6 +1,5 @@
 //! Who is asked, about what, and by whom.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch as channel;
@@ -68,24 +67,24 @@ pub(super) async fn watched_jobs(
     account: &Arc<str>,
     store: &dyn Store,
 ) -> Result<Vec<WatchedJob>, StoreError> {
-    let mut notifiers: HashMap<JobKey, Arc<[Arc<str>]>> = HashMap::new();
+    // The configuration names each job once.
+    let (mut keys, mut told) = (Vec::new(), Vec::new());
     for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
-        let told: Arc<[_]> = watch.notifiers.clone().into();
-        for job_id in &watch.job_ids {
-            let key = JobKey {
-                account: Arc::clone(account),
-                kind: watch.kind,
-                workflow_name: Arc::clone(&watch.workflow_name),
-                job_id: Arc::clone(job_id),
-            };
-            notifiers.insert(key, Arc::clone(&told));
-        }
+        let notifiers: Arc<[_]> = watch.notifiers.clone().into();
+        told.push((watch.job_ids.len(), notifiers));
+        keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
+            account: Arc::clone(account),
+            kind: watch.kind,
+            workflow_name: Arc::clone(&watch.workflow_name),
+            job_id: Arc::clone(job_id),
+        }));
     }
-    let keys: Vec<_> = notifiers.keys().cloned().collect();
     let standings = store.standings(&keys).await?;
-    let jobs = notifiers.into_iter().zip(standings).map(|((key, notifiers), standing)| {
+    let notifiers = told.iter().flat_map(|(jobs, told)| std::iter::repeat_n(told, *jobs));
+    let jobs = keys.into_iter().zip(standings).zip(notifiers);
+    let jobs = jobs.map(|((key, standing), notifiers)| {
         let (status, since) = standing.map(|known| (known.status, known.since)).unzip();
-        WatchedJob { key, status, since, notifiers, place: None }
+        WatchedJob { key, status, since, notifiers: Arc::clone(notifiers), place: None }
     });
     Ok(jobs.collect())
 }

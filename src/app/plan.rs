@@ -69,7 +69,7 @@ impl Base {
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
             retain: settings.retain,
-            watched,
+            watched: Arc::new(watched),
         };
         let workers = self.plan_workers(aws, settings).await?;
         Ok(Plan { settings: settings.clone(), accounts, workers, janitor })

@@ -27,7 +27,7 @@ pub(super) struct Janitor {
     pub(super) metrics: Metrics,
     pub(super) retain: Duration,
     /// Jobs that the configuration names.
-    pub(super) watched: HashSet<JobKey>,
+    pub(super) watched: Arc<HashSet<JobKey>>,
 }
 
 impl Janitor {
@@ -54,7 +54,7 @@ impl Janitor {
         let age = SignedDuration::try_from(self.retain).unwrap_or(SignedDuration::MAX);
         // Longer than there has been time.
         let Ok(before) = self.clock.now().checked_sub(age) else { return Ok(0) };
-        let retention = Retention { before, watched: self.watched.clone() };
+        let retention = Retention { before, watched: Arc::clone(&self.watched) };
         let (mut removed, mut position) = (0, Some(Position::default()));
         while let Some(from) = position {
             let pruned = self.store.prune(&retention, from, BATCH).await?;
@@ -112,7 +112,7 @@ mod tests {
             clock,
             metrics: Metrics::new().unwrap(),
             retain: 90 * DAY,
-            watched: HashSet::from([job("watched")]),
+            watched: Arc::new(HashSet::from([job("watched")])),
         };
         let started = Instant::now();
         let run = tokio::spawn(janitor.run(stop.clone()));

@@ -32,18 +32,19 @@ pub(super) fn watches(
             let mut job_ids = Vec::new();
             for job_id in job_ids_of(&mut section) {
                 let job = (account.clone(), Arc::clone(&workflow_name), job_id.get_ref().clone());
-                let first = *followed.entry(job).or_insert(index);
-                if first != index {
-                    let text = format!(
-                        "`{}` is followed by another watch already; keep it in one of them, and name all its notifiers there",
-                        job_id.get_ref()
-                    );
-                    section.does_not_fit(&job_id.span(), "job_ids", text);
-                } else if job_ids.contains(job_id.get_ref()) {
-                    let text = format!("`{}` is named twice", job_id.get_ref());
-                    section.warn(&job_id.span(), "job_ids", text);
-                } else {
-                    job_ids.push(job_id.into_inner());
+                match followed.insert(job, index) {
+                    None => job_ids.push(job_id.into_inner()),
+                    Some(first) if first == index => {
+                        let text = format!("`{}` is named twice", job_id.get_ref());
+                        section.warn(&job_id.span(), "job_ids", text);
+                    }
+                    Some(_) => {
+                        let text = format!(
+                            "`{}` is followed by another watch already; keep it in one of them, and name all its notifiers there",
+                            job_id.get_ref()
+                        );
+                        section.does_not_fit(&job_id.span(), "job_ids", text);
+                    }
                 }
             }
             let notifiers = section

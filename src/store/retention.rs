@@ -1,6 +1,7 @@
 //! What is forgotten, and when.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ pub struct Retention {
     /// What is as old as this or younger stays.
     pub before: Timestamp,
     /// Jobs that stay: one that is still watched and forgotten would be told again.
-    pub watched: HashSet<JobKey>,
+    pub watched: Arc<HashSet<JobKey>>,
 }
 
 /// How far one pass over the store has got.

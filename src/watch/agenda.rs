@@ -105,6 +105,12 @@ impl Agenda {
         &self.roster.workflow(index).key
     }
 
+    /// Makes room for so many jobs at once: growing step by step would leave holes in memory.
+    pub(super) fn expect(&mut self, jobs: usize) {
+        self.roster.expect(jobs);
+        self.gets.reserve(jobs);
+    }
+
     /// Follows a job that has not ended, unless it is followed already.
     pub(super) fn follow(&mut self, job: WatchedJob, now: Instant) -> Option<Followed> {
         let key = job.key.workflow();

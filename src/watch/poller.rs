@@ -68,7 +68,8 @@ impl Poller {
         shutdown: CancellationToken,
     ) -> HashMap<JobKey, Place> {
         let mut run = Run::new(self, shutdown);
-        let mut more = true;
+        run.agenda.expect(jobs.len());
+        let (mut more, mut newcomers) = (true, Vec::with_capacity(NEWCOMERS));
         while more || !run.agenda.is_empty() {
             run.heartbeat.beat();
             let wake_at = run.send_what_is_due();
@@ -77,10 +78,10 @@ impl Poller {
                 () = run.shutdown.cancelled() => break,
                 Some(back) = run.questions.join_next_with_id() => run.settle(back),
                 Some(back) = run.errands.join_next() => run.take_in(back),
-                job = jobs.recv(), if more => match job {
-                    Some(job) => run.follow(job),
-                    None => more = false,
-                },
+                count = jobs.recv_many(&mut newcomers, NEWCOMERS), if more => {
+                    more = count > 0;
+                    newcomers.drain(..).for_each(|job| run.follow(job));
+                }
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -95,6 +96,9 @@ impl Poller {
         run.agenda.into_places(Instant::now())
     }
 }
+
+/// Jobs that are taken in at once, before it is looked again for who is due.
+const NEWCOMERS: usize = 64;
 
 /// What came back of a question; without a value where shutdown came first.
 type Back = Result<(task::Id, Option<Answer>), task::JoinError>;

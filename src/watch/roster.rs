@@ -74,6 +74,10 @@ impl Roster {
         self.jobs.is_empty()
     }
 
+    pub(super) fn expect(&mut self, jobs: usize) {
+        self.jobs.reserve(jobs);
+    }
+
     /// The place of a workflow, and whether it is new here.
     pub(super) fn enlist(
         &mut self,

@@ -27,6 +27,11 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         Self { waiting: BTreeSet::new(), places: HashMap::new() }
     }
 
+    /// Makes room for so many more keys.
+    pub fn reserve(&mut self, keys: usize) {
+        self.places.reserve(keys);
+    }
+
     /// Puts a new key in the queue. A key that waits already keeps the earlier of its two deadlines; one in flight
     /// stays there.
     pub fn schedule(&mut self, key: K, deadline: Instant) {

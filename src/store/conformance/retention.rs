@@ -1,6 +1,7 @@
 //! What every store forgets, and what it never does.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{
     HOOK, TOPIC, at, change, commit, dead, delivered, due_events, event, job, only_due, retry,
@@ -19,7 +20,7 @@ pub(in crate::store) async fn forget_in_batches(
     limit: usize,
 ) -> usize {
     let watched: HashSet<_> = watched.iter().cloned().collect();
-    let retention = Retention { before: at(second), watched };
+    let retention = Retention { before: at(second), watched: Arc::new(watched) };
     let (mut removed, mut position) = (0, Some(Position::default()));
     while let Some(from) = position {
         let pruned = store.prune(&retention, from, limit).await.unwrap();
