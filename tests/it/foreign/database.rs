@@ -173,7 +173,7 @@ async fn ask_everything(store: &dyn Store, damage: &Damage<'_>) {
     told(store.abandon(NOTIFIER, later(), "nobody is there", 10).await);
     let moved = change("damaged", Some(JobStatus::Running), JobStatus::Succeeded);
     told(store.record(&moved).await);
-    let retention = Retention { before: Timestamp::MAX, watched: [].into() };
+    let retention = Retention { before: Timestamp::MAX, watched: Arc::default() };
     let mut position = Some(Position::default());
     for _ in 0..20 {
         let Some(from) = position else { break };
