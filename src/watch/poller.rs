@@ -395,7 +395,7 @@ impl Run {
         let (workflow, error) = match back {
             Ok(Errand::Remembered(workflow, Ok(runs))) => {
                 let at = self.context.clock.now();
-                return self.agenda.remember(&workflow, runs, at);
+                return self.agenda.remember(&workflow, runs, Instant::now(), at);
             }
             Ok(Errand::Kept(_, Ok(()))) => return,
             Ok(Errand::Remembered(workflow, Err(error)) | Errand::Kept(workflow, Err(error))) => {
