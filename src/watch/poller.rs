@@ -57,31 +57,37 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches the jobs that come through `jobs` until that is closed and each has ended or was given up, or
-    /// `shutdown` is cancelled.
+    /// Watches the jobs that come through `jobs`, batch by batch, until that is closed and each has ended or was given
+    /// up, or `shutdown` is cancelled.
     ///
     /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns the
     /// places of the jobs that were left, for another poller to go on.
     pub async fn run(
         self,
-        mut jobs: mpsc::UnboundedReceiver<WatchedJob>,
+        mut jobs: mpsc::UnboundedReceiver<Vec<WatchedJob>>,
         shutdown: CancellationToken,
     ) -> HashMap<JobKey, Place> {
         let mut run = Run::new(self, shutdown);
-        run.agenda.expect(jobs.len());
-        let (mut more, mut newcomers) = (true, Vec::with_capacity(NEWCOMERS));
-        while more || !run.agenda.is_empty() {
+        let (mut more, mut newcomers) = (true, Vec::new().into_iter());
+        while more || newcomers.len() > 0 || !run.agenda.is_empty() {
             run.heartbeat.beat();
+            // In every turn, however many answers come in.
+            newcomers.by_ref().take(NEWCOMERS).for_each(|job| run.follow(job));
             let wake_at = run.send_what_is_due();
             tokio::select! {
                 biased;
                 () = run.shutdown.cancelled() => break,
                 Some(back) = run.questions.join_next_with_id() => run.settle(back),
                 Some(back) = run.errands.join_next() => run.take_in(back),
-                count = jobs.recv_many(&mut newcomers, NEWCOMERS), if more => {
-                    more = count > 0;
-                    newcomers.drain(..).for_each(|job| run.follow(job));
-                }
+                // Others have their turn, too.
+                () = task::yield_now(), if newcomers.len() > 0 => {}
+                batch = jobs.recv(), if more && newcomers.len() == 0 => match batch {
+                    Some(batch) => {
+                        run.agenda.expect(batch.len());
+                        newcomers = batch.into_iter();
+                    }
+                    None => more = false,
+                },
                 () = sleep_until(wake_at) => {}
             }
         }
