@@ -355,11 +355,9 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
 }
 
 /// Jobs that are all known from the start.
-fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<WatchedJob> {
+fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<Vec<WatchedJob>> {
     let (give, given) = mpsc::unbounded_channel();
-    for job in jobs {
-        give.send(job).unwrap();
-    }
+    give.send(jobs.into_iter().collect()).unwrap();
     given
 }
 
