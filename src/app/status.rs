@@ -193,9 +193,14 @@ impl Observer for AccountStatus {
     }
 
     fn listed(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
-        // Jobs can be asked about one by one where lists are refused: that breaks nothing.
-        if answer.is_ok() || matches!(answer, Err(SourceError::Unavailable { .. })) {
-            self.note(answer.err(), |answers| answers.take(&workflow.name, answer));
+        // Whether jobs can be asked about one by one is not said by it: that a list is refused breaks nothing, and that it
+        // is granted mends nothing but silence.
+        match answer {
+            Ok(()) => self.note(None, |answers| answers.unanswered_in_a_row = 0),
+            Err(SourceError::Unavailable { .. }) => {
+                self.note(answer.err(), |answers| answers.take(&workflow.name, answer));
+            }
+            Err(_) => {}
         }
     }
 }
@@ -280,6 +285,15 @@ mod tests {
         assert!(!account.may_work());
         answers(&account, "customers");
         assert!(account.may_work());
+    }
+
+    #[test]
+    fn a_list_of_a_workflow_whose_jobs_have_ended_does_not_hide_that_all_others_deny_access() {
+        let account = account(&["customers", "suppliers"]);
+        ends(&account, "customers");
+        denies(&account, "suppliers");
+        account.listed(&job("customers").workflow(), Ok(()));
+        assert!(!account.may_work());
     }
 
     #[test]

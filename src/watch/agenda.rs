@@ -56,6 +56,8 @@ pub(super) struct Agenda {
     stretched: Stretched,
     /// Earlier than every deadline: who is due then goes first.
     at_once: Instant,
+    /// Jobs that were announced.
+    expected: usize,
 }
 
 /// What is to be done now, of one kind of question.
@@ -100,6 +102,7 @@ impl Agenda {
             paid,
             stretched: Stretched::default(),
             at_once: now,
+            expected: 0,
         }
     }
 
@@ -122,6 +125,7 @@ impl Agenda {
 
     /// Makes room for so many jobs at once: growing step by step would leave holes in memory.
     pub(super) fn expect(&mut self, jobs: usize) {
+        self.expected = self.expected.max(self.gets.len()) + jobs;
         self.roster.expect(jobs);
         self.gets.reserve(jobs);
     }
@@ -131,10 +135,9 @@ impl Agenda {
         let key = job.key.workflow();
         let (workflow, is_new) = self.roster.enlist(&key, self.config.backoff);
         let place = job.place.unwrap_or_else(|| {
-            let mut sightings = Sightings::default();
-            if let (Some(status), Some(since)) = (job.status, job.since) {
-                sightings.saw(status, None, since);
-            }
+            let known = job.status.zip(job.since);
+            let sightings = known.map(|(status, since)| Sightings::resumed(status, since));
+            let sightings = sightings.unwrap_or_default();
             Place { ask_at: now, sightings, record: Record::default() }
         });
         let tracked = Tracked {
@@ -155,7 +158,9 @@ impl Agenda {
         };
         let index = self.roster.add(tracked)?;
         // Where intervals are shorter now, that counts.
-        let latest = now + self.config.max_interval.max(self.config.backoff.max);
+        let rate = self.budgets.gets.pacer().rate();
+        let longest = self.limits_of(self.expected, rate).longest;
+        let latest = now + longest.max(self.config.backoff.max);
         self.gets.schedule(index, place.ask_at.min(latest));
         Some(Followed { new_workflow: is_new.then_some(key) })
     }
@@ -227,11 +232,12 @@ impl Agenda {
         if let Some(run) = run {
             let job = self.leave(index)?;
             let next = Next::Ended(status?);
-            if before == Some(JobStatus::Running) {
+            if before.is_some() {
                 self.call_up_next(&job.key, end_time.unwrap_or(at), now, at);
             }
-            if let Some(run) = &run {
-                self.learn(job.workflow, vec![run.clone()], now, at);
+            match &run {
+                Some(run) => drop(self.learn(job.workflow, vec![run.clone()], now, at)),
+                None => self.roster.workflow_mut(job.workflow).look_back_if_little_is_known(),
             }
             return Some((next, run));
         }
@@ -345,7 +351,10 @@ impl Agenda {
         let price = Duration::try_from_secs_f64(price).unwrap_or(Duration::MAX);
         let age = |job: &Tracked, status| job.sightings.age(status, at);
         if job.status == Some(JobStatus::Queued) {
+            let moved_at = self.roster.queue(job.key.kind).moved_at();
             let waited = age(job, JobStatus::Queued);
+            // What came before the queue moved says nothing of how long its next move takes.
+            let waited = moved_at.map_or(waited, |moved_at| waited.min(since(moved_at, at)));
             return Some(queued_delay(
                 waited,
                 self.ahead_of(index, job, at),
@@ -361,7 +370,9 @@ impl Agenda {
     /// What a queued job waits for.
     fn ahead_of(&self, index: JobIndex, job: &Tracked, at: Timestamp) -> Ahead<'_> {
         let queue = self.roster.queue(job.key.kind);
-        match queue.runner().and_then(|runner| self.roster.job(runner)) {
+        // One that does not answer does not tell when it ends.
+        let mut at_work = queue.at_work().filter_map(|runner| self.roster.job(runner));
+        match at_work.find(|runner| !runner.record.is_in_trouble()) {
             Some(runner) => Ahead::Runner {
                 run_times: &self.roster.workflow(runner.workflow).run_times,
                 elapsed: runner.sightings.age(JobStatus::Running, at),
@@ -381,6 +392,7 @@ impl Agenda {
 
     /// A job's work is over: it is the next one's turn.
     fn call_up_next(&mut self, ended: &JobKey, ended_at: Timestamp, now: Instant, at: Timestamp) {
+        self.roster.queue_mut(ended.kind).turned(ended_at);
         let queue = self.roster.queue(ended.kind);
         let Some(head) = queue.head() else { return };
         let waiting: Vec<_> = queue.waiting().take(TOLD_APART).collect();
@@ -419,6 +431,11 @@ fn too_late_at(job: Option<&Tracked>, deadline: Instant, at_once: Instant) -> In
         }
         _ => deadline,
     }
+}
+
+/// The time between two instants; zero where the later one is not later.
+fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    later.duration_since(earlier).try_into().unwrap_or_default()
 }
 
 /// So long before an instant.

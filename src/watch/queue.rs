@@ -13,6 +13,8 @@ pub(super) struct Queue {
     at_work: BTreeSet<JobIndex>,
     /// Those submitted first come first.
     waiting: BTreeSet<(Option<Timestamp>, JobIndex)>,
+    /// When the last job was done with.
+    moved_at: Option<Timestamp>,
 }
 
 impl Queue {
@@ -36,9 +38,14 @@ impl Queue {
         }
     }
 
-    /// A job that is at work, if one is seen to be.
-    pub(super) fn runner(&self) -> Option<JobIndex> {
-        self.at_work.first().copied()
+    /// A job was done with: it is the turn of the next.
+    pub(super) fn turned(&mut self, at: Timestamp) {
+        self.moved_at = self.moved_at.max(Some(at));
+    }
+
+    /// Since when the next job has had its turn, as far as that was seen.
+    pub(super) const fn moved_at(&self) -> Option<Timestamp> {
+        self.moved_at
     }
 
     /// All that are at work.
@@ -83,9 +90,9 @@ mod tests {
         assert_eq!([first, second, third].map(|job| queue.ahead_of(job, 9)), [0, 1, 2]);
         assert_eq!(queue.ahead_of(third, 1), 1);
         queue.moved(first, at(10), Some(Queued), Some(Running));
-        assert_eq!((queue.runner(), queue.head()), (Some(first), Some(second)));
+        assert_eq!((queue.at_work().next(), queue.head()), (Some(first), Some(second)));
         queue.moved(first, at(10), Some(Running), Some(Succeeded));
-        assert_eq!(queue.runner(), None);
+        assert_eq!(queue.at_work().next(), None);
         queue.moved(second, at(20), Some(Queued), None);
         assert_eq!(queue.waiting().collect::<Vec<_>>(), [third]);
     }

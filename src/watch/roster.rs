@@ -169,7 +169,7 @@ impl Roster {
         }
     }
 
-    const fn queue_mut(&mut self, kind: JobKind) -> &mut Queue {
+    pub(super) const fn queue_mut(&mut self, kind: JobKind) -> &mut Queue {
         match kind {
             JobKind::Matching => &mut self.matching,
             JobKind::IdMapping => &mut self.id_mapping,

@@ -19,9 +19,18 @@ pub(super) struct Sightings {
     start_time: Option<Timestamp>,
     last_queued: Option<Timestamp>,
     first_running: Option<Timestamp>,
+    /// Another process saw it first: whether it met the job at work is not known any more.
+    resumed: bool,
 }
 
 impl Sightings {
+    /// What is left of an earlier process: the job was first seen in `status` then.
+    pub(super) fn resumed(status: JobStatus, since: Timestamp) -> Self {
+        let mut sightings = Self { resumed: true, ..Self::default() };
+        sightings.saw(status, None, since);
+        sightings
+    }
+
     /// The job was seen in `status`.
     pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, at: Timestamp) {
         self.start_time = start_time.or(self.start_time);
@@ -56,6 +65,8 @@ impl Sightings {
                 (Some(earliest), Some(latest)) if self.last_queued.is_some() => {
                     Some(middle(earliest.min(latest), latest))
                 }
+                // The service's word may be the submission, hours before.
+                (_, Some(latest)) if self.resumed => Some(latest),
                 // Met at work: the service's word is the better one, whatever it means by it.
                 (earliest, latest) => earliest.or(latest),
             },
@@ -66,8 +77,9 @@ impl Sightings {
     /// How long the job ran that ended at `ended_at`; `None` where that is not known well enough.
     pub(super) fn run_time(&self, ended_at: Timestamp) -> Option<Duration> {
         let Some(latest) = self.first_running.map(|latest| latest.min(ended_at)) else {
-            // It ran between two looks at it.
-            return Some(between(self.earliest()?, ended_at));
+            // It ran between two looks at it: only a start that the service has told since is one of work.
+            let (start, queued) = (self.start_time?, self.last_queued?);
+            return (start > queued).then(|| between(start, ended_at));
         };
         let earliest = self.earliest()?.min(latest);
         let vague = between(earliest, latest);
@@ -164,11 +176,23 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_ran_between_two_looks_ran_no_longer_than_from_the_first() {
-        let known = after(&[(Queued, Some(0), 100), (Succeeded, Some(0), 130)]);
-        assert_eq!(known.run_time(at(125)), Some(seconds(25)));
-        assert_eq!(after(&[(Succeeded, Some(0), 500)]).run_time(at(60)), Some(seconds(60)));
-        assert_eq!(after(&[(Succeeded, None, 500)]).run_time(at(60)), None);
+    fn of_a_job_that_ran_between_two_looks_nothing_is_learned_but_by_a_start_that_the_service_tells()
+     {
+        // For hours nobody looked, and the start is the submission.
+        let known = after(&[(Queued, Some(0), 100), (Succeeded, Some(0), 14_400)]);
+        assert_eq!(known.run_time(at(14_000)), None);
+        assert_eq!(after(&[(Succeeded, Some(0), 500)]).run_time(at(60)), None);
+        // This start came after the job had been seen in the queue.
+        let known = after(&[(Queued, None, 100), (Succeeded, Some(110), 200)]);
+        assert_eq!(known.run_time(at(150)), Some(seconds(40)));
+    }
+
+    #[test]
+    fn after_a_restart_a_job_at_work_is_as_old_as_its_first_sight_at_work() {
+        let mut known = Sightings::resumed(Running, at(18_000));
+        known.saw(Running, Some(at(0)), at(18_300));
+        assert_eq!(known.age(Running, at(18_300)), seconds(300));
+        assert_eq!(known.run_time(at(18_900)), None, "it may have been met at work");
     }
 
     #[test]

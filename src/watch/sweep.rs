@@ -17,8 +17,10 @@ pub(super) struct Sweep {
     /// Where the next page begins; the first, if absent.
     pub(super) next: Option<PageToken>,
     pub(super) pages: usize,
-    /// Live jobs that were met.
-    pub(super) met: usize,
+    /// Live jobs that the list can show, when it began.
+    listable: usize,
+    /// Those of them that are live and were not met yet.
+    pub(super) unmet: usize,
     /// Pages after which all live jobs were met.
     pub(super) all_met_after: Option<usize>,
     /// Jobs that had ended, where past runs are looked for.
@@ -26,23 +28,34 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    pub(super) const fn new(number: u32, now: Instant, looks_back: bool) -> Self {
+    /// A sweep for so many live jobs that the list can show.
+    pub(super) const fn new(number: u32, now: Instant, looks_back: bool, listable: usize) -> Self {
         let past = if looks_back { Some(Vec::new()) } else { None };
-        Self { number, started_at: now, next: None, pages: 0, met: 0, all_met_after: None, past }
+        Self {
+            number,
+            started_at: now,
+            next: None,
+            pages: 0,
+            listable,
+            unmet: listable,
+            all_met_after: None,
+            past,
+        }
     }
 
-    /// Notes whether the pages so far showed all of so many live jobs that a list can show.
-    pub(super) fn note_whether_all_are_met(&mut self, live: usize) {
-        if self.all_met_after.is_none() && live > 0 && self.met >= live {
+    /// Notes whether the pages so far showed all that is still live of what was to be met.
+    pub(super) const fn note_whether_all_are_met(&mut self) {
+        if self.all_met_after.is_none() && self.listable > 0 && self.unmet == 0 {
             self.all_met_after = Some(self.pages);
         }
     }
 
-    /// Whether the next page is worth its call, with so many live jobs that a list can show.
+    /// Whether the next page is worth its call, where live jobs are met by lists.
     ///
     /// A page is not worth it where all were met, nor where those that are left could have been asked about one by one.
-    pub(super) const fn goes_on(&self, live: usize) -> bool {
+    pub(super) const fn goes_on(&self, meets: bool) -> bool {
         let looks_back = self.past.is_some() && self.pages < PAGES_BACK;
-        self.next.is_some() && (looks_back || (self.met < live && self.pages < live))
+        let meets = meets && self.unmet > 0 && self.pages < self.listable;
+        self.next.is_some() && (looks_back || meets)
     }
 }

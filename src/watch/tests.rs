@@ -1,5 +1,6 @@
 //! The poller against a service in the same process, in paused time.
 
+mod adversity;
 mod budget;
 mod clock;
 mod lists;
@@ -55,6 +56,7 @@ struct Log {
     /// When each page was asked for.
     pages: Vec<Duration>,
     lists_fail: bool,
+    every_nth_page_fails: Option<usize>,
     lists_are_empty: bool,
     /// The next question of each kind is answered with this `Retry-After`.
     get_pause: Option<Duration>,
@@ -182,7 +184,12 @@ impl JobSource for Service {
         let Some(list) = &self.list else {
             return Err(SourceError::AccessDenied { message: "no".into() });
         };
-        if self.log.lock().unwrap().lists_fail {
+        let fails = {
+            let log = self.log.lock().unwrap();
+            let is_nth = |nth| log.pages.len().is_multiple_of(nth);
+            log.lists_fail || log.every_nth_page_fails.is_some_and(is_nth)
+        };
+        if fails {
             return Err(SourceError::Unavailable { message: "503".into() });
         }
         if self.log.lock().unwrap().lists_are_empty {

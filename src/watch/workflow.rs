@@ -94,6 +94,11 @@ impl Workflow {
         new
     }
 
+    /// A job ended and taught nothing: where little is known, the list is looked through once more.
+    pub(super) fn look_back_if_little_is_known(&mut self) {
+        self.looked_back &= self.past.len() >= ENOUGH;
+    }
+
     /// Learns anew from all past runs, and from those that still go on, for so long by now.
     pub(super) fn relearn(&mut self, running: &[Duration]) {
         let past: Vec<Duration> = self.past.iter().map(|run| run.run_time).collect();

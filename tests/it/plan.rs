@@ -1,8 +1,8 @@
 //! `matchwatch plan`: the real binary.
 
 use std::process::Stdio;
+use std::time::Duration;
 
-use matchwatch::simulator::Status;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -11,6 +11,8 @@ use crate::support::daemon::{Home, watch};
 use crate::support::service::Service;
 use crate::support::soon;
 
+const LISTS: &str =
+    "matchwatch_requests_total{account=\"main\",operation=\"ListMatchingJobs\",outcome=\"ok\"}";
 const STDOUT: &str = "
 [[notifier]]
 name = \"lines\"
@@ -85,12 +87,15 @@ async fn what_cannot_be_planned_for_is_refused_as_usage() {
 #[tokio::test]
 async fn a_plan_can_be_made_of_what_the_daemon_has_learned() {
     let service = Service::start().await;
+    for minutes in [60, 40, 20] {
+        service.ended_job("customers", Duration::from_mins(minutes), Duration::from_mins(9));
+    }
     let job = service.job("customers");
     let home = Home::new(service.url(), &format!("{}{STDOUT}", watch("customers", &[&job])));
     let mut daemon = home.serve().await;
     daemon.event().await;
-    service.set(&job, Status::Succeeded);
-    while daemon.event().await["data"]["status"] != "SUCCEEDED" {}
+    // At the first sight of a workflow its list is looked through.
+    soon("a list", async { while daemon.metric(LISTS).await != Some(1.0) {} }).await;
     assert_eq!(daemon.stop().await.code, Some(0));
 
     let of_workflow =
@@ -98,7 +103,11 @@ async fn a_plan_can_be_made_of_what_the_daemon_has_learned() {
     let shown = of_workflow("customers").await;
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown["runs"], 1);
+    assert_eq!(shown["runs"], 3);
+    assert_eq!(
+        shown["runTimeSeconds"]["p50"].as_f64().map(|seconds| (seconds / 60.0).round()),
+        Some(9.0)
+    );
 
     let unknown = of_workflow("costumers").await;
     assert_eq!(unknown.status.code(), Some(5));

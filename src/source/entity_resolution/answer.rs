@@ -50,6 +50,10 @@ pub(super) fn workflow_page(body: &[u8]) -> Result<WorkflowPage, SourceError> {
 /// Reads one answer of `ListMatchingJobs`.
 pub(super) fn job_page(body: &[u8]) -> Result<JobPage, SourceError> {
     let answer = object(body)?;
+    if !answer.contains_key("jobs") {
+        // No list is no list without entries: all live jobs would seem to be gone.
+        return Err(malformed(format_args!("it has no jobs")));
+    }
     let jobs = entries(&answer, "jobs", |summary| {
         Ok(JobSummary {
             job_id: required(summary, "jobId")?.to_owned(),

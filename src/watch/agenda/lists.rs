@@ -41,7 +41,8 @@ impl Agenda {
         let workflow = self.roster.workflow_mut(index);
         if workflow.sweep.is_none() {
             workflow.sweeps += 1;
-            workflow.sweep = Some(Sweep::new(workflow.sweeps, now, !workflow.looked_back));
+            let (number, listable) = (workflow.sweeps, workflow.wanted.demand.count());
+            workflow.sweep = Some(Sweep::new(number, now, !workflow.looked_back, listable));
             workflow.looked_back = true;
         }
         Turn::Ask(index, now.duration_since(deadline))
@@ -73,12 +74,10 @@ impl Agenda {
                 None => sweep.past.iter_mut().for_each(|past| past.push(summary.clone())),
             }
         }
-        let workflow = self.roster.workflow(index);
-        let listable = workflow.wanted.demand.count();
-        sweep.note_whether_all_are_met(listable);
-        if sweep.goes_on(if workflow.mode == Mode::Listed { listable } else { 0 }) {
-            // It goes on before others begin: it began before them.
-            self.lists.give_back(&index, Some(sweep.started_at));
+        sweep.note_whether_all_are_met();
+        if sweep.goes_on(self.roster.workflow(index).mode == Mode::Listed) {
+            // Other workflows' pages come in between: none waits for the end of a long list.
+            self.lists.give_back(&index, Some(now));
             self.roster.workflow_mut(index).sweep = Some(sweep);
             return (sights, Vec::new());
         }
@@ -96,17 +95,12 @@ impl Agenda {
         now: Instant,
     ) -> bool {
         let workflow = self.roster.workflow_mut(index);
-        let begun = workflow.sweep.take();
-        if begun.is_some_and(|sweep| sweep.past.is_some()) {
-            // The past is looked for again when there is a list again.
-            workflow.looked_back = false;
-        }
         let after = match error {
             SourceError::NotFound { .. }
             | SourceError::AccessDenied { .. }
             | SourceError::Invalid { .. } => {
                 workflow.listing.refused(now);
-                workflow.looked_back = true;
+                workflow.sweep = None;
                 After::Rest
             }
             SourceError::Throttled { .. }
@@ -114,8 +108,13 @@ impl Agenda {
             | SourceError::CredentialsExpired { .. } => workflow.listing.failed(now),
         };
         match after {
+            // For the same page: what was read is not read again.
             After::AskAgainIn(delay) => self.lists.give_back(&index, Some(now + delay)),
             After::Rest => {
+                if workflow.sweep.take().is_some_and(|sweep| sweep.past.is_some()) {
+                    // The past is looked for again when there is a list again.
+                    workflow.looked_back = false;
+                }
                 self.lists.give_back(&index, None);
                 self.review(index, now);
             }
@@ -142,7 +141,7 @@ impl Agenda {
             && std::mem::replace(&mut job.met_by, sweep.number) != sweep.number
             && !job.unlisted
         {
-            sweep.met += 1;
+            sweep.unmet = sweep.unmet.saturating_sub(1);
         }
         self.list_shows(index);
         let is_in_flight = self.gets.is_in_flight(&index);
@@ -252,7 +251,9 @@ impl Agenda {
                 self.get_demand.join(&wanted);
                 let jobs: Vec<_> = workflow.jobs.values().copied().collect();
                 for job in jobs {
+                    // One that is to answer by itself, as after an error, has a time of its own.
                     if let Some(tracked) = self.roster.job(job)
+                        && !tracked.own
                         && !self.gets.is_in_flight(&job)
                     {
                         let due = tracked.answered_at + tracked.interval;

@@ -101,7 +101,7 @@ impl Agenda {
         let interval = self.ask_every(index, price, at)?;
         self.paid.also(price);
         self.roster.job_mut(index)?.answered_at = now;
-        if price > self.config.call_worth.as_secs_f64() {
+        if price > self.config.call_worth.as_secs_f64() && !self.is_listed(index) {
             self.is_stretched(index, now);
         }
         Some(interval)
@@ -140,12 +140,30 @@ impl Agenda {
         if before.is_some() && weight.is_none() {
             self.roster.unseen += 1;
         }
+        self.count_unmet(index, before.is_some(), weight.is_some());
         let workflow = self.roster.workflow_mut(workflow);
         if unlisted || workflow.mode == Mode::OneByOne {
             self.get_demand.replace(before, weight);
         }
         if !unlisted {
             workflow.wanted.replace(before, weight);
+        }
+    }
+
+    /// Keeps a sweep's count of those that it has not met: one that goes is not waited for, and one that comes while it
+    /// goes on is left to the next.
+    fn count_unmet(&mut self, index: JobIndex, was_listable: bool, is_listable: bool) {
+        let Some(job) = self.roster.job(index) else { return };
+        let (workflow, met_by, unlisted) = (job.workflow, job.met_by, job.unlisted);
+        let Some(sweep) = &mut self.roster.workflow_mut(workflow).sweep else { return };
+        let number = sweep.number;
+        if unlisted || was_listable == is_listable || met_by == number {
+            return;
+        }
+        if was_listable {
+            sweep.unmet = sweep.unmet.saturating_sub(1);
+        } else if let Some(job) = self.roster.job_mut(index) {
+            job.met_by = number;
         }
     }
 

@@ -203,7 +203,8 @@ async fn the_jobs_of_a_workflow_are_listed_page_by_page_with_what_the_list_says_
 
 #[tokio::test]
 async fn an_answer_that_names_a_job_without_its_status_is_no_list_of_jobs() {
-    for body in [json!({ "jobs": [{ "jobId": "1" }] }), json!({ "jobs": 1 }), json!([])] {
+    for body in [json!({ "jobs": [{ "jobId": "1" }] }), json!({ "jobs": 1 }), json!([]), json!({})]
+    {
         let server = ScriptedServer::start([Reply::json(200, &body)]).await;
         let source = source(&server.url(), LONG, keys("AKID")).await;
         let error = source.list_jobs(&workflow(), None).await.unwrap_err();

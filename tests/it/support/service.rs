@@ -1,6 +1,8 @@
 //! A simulated Entity Resolution API, served on the loopback interface.
 
-use matchwatch::simulator::{JobSpec, Kind, Scenario, Simulator, Status};
+use std::time::Duration;
+
+use matchwatch::simulator::{Distribution, JobSpec, Kind, Scenario, Simulator, Status};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -47,6 +49,16 @@ impl Service {
         let spec =
             JobSpec { status: Some(Status::Queued), ..JobSpec::of(Kind::Matching, workflow) };
         self.simulator.add_jobs(&spec).unwrap().remove(0)
+    }
+
+    /// Adds a job that was submitted so long ago, ran for so long, and has ended.
+    pub(crate) fn ended_job(&self, workflow: &str, submitted_ago: Duration, ran: Duration) {
+        let spec = JobSpec {
+            submitted_ago,
+            duration: Some(Distribution::Fixed(ran)),
+            ..JobSpec::of(Kind::Matching, workflow)
+        };
+        self.simulator.add_jobs(&spec).unwrap();
     }
 
     /// Adds a queued job with this id.
