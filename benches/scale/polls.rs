@@ -103,10 +103,8 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
             place: None,
         }
     });
-    // All are there before the first is handed over, as in the daemon.
-    let watched: Vec<_> = watched.collect();
     let (give, given) = mpsc::unbounded_channel();
-    watched.into_iter().try_for_each(|job| give.send(job))?;
+    give.send(watched.collect())?;
     drop(give);
     drop::<HashMap<_, _>>(poller.run(given, shutdown).await);
     gauge.measured()

@@ -129,14 +129,14 @@ impl Crew {
     }
 
     fn watch(&mut self, account: PlannedAccount, schedule: &mut Schedule) {
-        let PlannedAccount { mut poller, jobs, .. } = account;
+        let PlannedAccount { mut poller, mut jobs, .. } = account;
         poller.heartbeat = self.base.status.heartbeat();
         let (give, given) = mpsc::unbounded_channel();
-        for mut job in jobs {
+        for job in &mut jobs {
             job.place = schedule.remove(&job.key);
-            // The receiver is right here.
-            let _ = give.send(job);
         }
+        // The receiver is right here.
+        let _ = give.send(jobs);
         self.pollers.spawn(poller.run(given, self.round.clone()));
     }
 

@@ -7,16 +7,20 @@
 //! ```
 
 mod lists;
+mod prices;
+mod spare;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::cadence::{Ahead, Eta, JITTER, Limits, queued_delay};
+use super::cadence::{Ahead, Eta, queued_delay};
 use super::follow_up::Record;
-use super::price::{self, Demand, Weight};
+use super::price::Demand;
 use super::roster::{JobIndex, Roster, Tracked, WorkflowIndex};
 use super::sightings::Sightings;
 use super::workflow::Mode;
@@ -25,9 +29,15 @@ use crate::domain::{JobKey, JobStatus, PastRun, WorkflowKey};
 use crate::source::SourceError;
 
 pub(super) use lists::Sight;
+use prices::Paid;
+use spare::Stretched;
 
 /// Jobs in the queue that are told apart by how many stand before them; all further ones count as the last of these.
 const TOLD_APART: usize = 4;
+/// Jobs at work that are looked at to learn from how long they have run: learning costs the same however many there are.
+const LEARNED_FROM: usize = 128;
+/// So many are searched for them, where several workflows are at work.
+const SEARCHED: usize = 1_024;
 
 /// The plan of all questions to one account.
 pub(super) struct Agenda {
@@ -42,6 +52,8 @@ pub(super) struct Agenda {
     /// What questions about one job weigh together.
     get_demand: Demand,
     list_demand: Demand,
+    paid: Paid,
+    stretched: Stretched,
     /// Earlier than every deadline: who is due then goes first.
     at_once: Instant,
 }
@@ -75,6 +87,7 @@ pub(super) struct Load {
 
 impl Agenda {
     pub(super) fn new(config: Config, patience: Patience, budgets: Budgets, now: Instant) -> Self {
+        let paid = Paid::only(config.call_worth.as_secs_f64());
         Self {
             config,
             patience,
@@ -84,6 +97,8 @@ impl Agenda {
             lists: Scheduler::new(),
             get_demand: Demand::default(),
             list_demand: Demand::default(),
+            paid,
+            stretched: Stretched::default(),
             at_once: now,
         }
     }
@@ -134,6 +149,7 @@ impl Agenda {
             weight: None,
             met_by: 0,
             unlisted: false,
+            own: false,
             told: Default::default(),
             key: job.key,
         };
@@ -149,11 +165,12 @@ impl Agenda {
         let waiting: HashMap<_, _> = self.gets.waiting().map(|(job, at)| (*job, at)).collect();
         let (gets, roster) = (self.gets, self.roster);
         let place = |(index, job): (JobIndex, Tracked)| {
-            let listed = || match gets.is_in_flight(&index) {
+            // It is due, or a list answers for it.
+            let otherwise = || match gets.is_in_flight(&index) || job.own {
                 true => now,
                 false => job.answered_at + job.interval,
             };
-            let ask_at = waiting.get(&index).copied().unwrap_or_else(listed);
+            let ask_at = waiting.get(&index).copied().unwrap_or_else(otherwise);
             (job.key, Place { ask_at, sightings: job.sightings, record: job.record })
         };
         roster.into_jobs().map(place).collect()
@@ -162,23 +179,32 @@ impl Agenda {
     /// The next question about one job.
     pub(super) fn next_job(&mut self, now: Instant) -> Turn<JobIndex> {
         loop {
-            let Some((&index, deadline)) = self.gets.first() else { return Turn::Nothing };
-            if deadline > now {
-                return Turn::Wait(deadline);
-            }
-            // One that a list answers for since then needs no question of its own, unless that list saw it change.
-            if deadline > self.at_once && self.is_listed(index) {
-                self.gets.take_due(now);
+            let (roster, at_once) = (&self.roster, self.at_once);
+            self.gets
+                .line_up(now, |index, deadline| too_late_at(roster.job(*index), deadline, at_once));
+            let Some(&index) = self.gets.first_due() else {
+                return match self.gets.next_deadline() {
+                    Some(deadline) => self.ask_early(now, deadline),
+                    None => Turn::Nothing,
+                };
+            };
+            // One that a list answers for since then needs no question of its own, unless it is to answer by itself.
+            if self.is_listed(index) && self.roster.job(index).is_some_and(|job| !job.own) {
+                self.gets.take(&index);
                 self.gets.give_back(&index, None);
                 continue;
             }
             if let Err(ready_at) = self.budgets.gets.pacer().acquire(now) {
                 return Turn::Wait(ready_at);
             }
-            self.gets.take_due(now);
-            // One that is asked at once has no time of its own to be late for.
-            let since = if deadline == self.at_once { now } else { deadline };
-            return Turn::Ask(index, now.duration_since(since));
+            self.gets.take(&index);
+            let Some(job) = self.roster.job_mut(index) else { continue };
+            // One that is to answer by itself has no time of its own to be late for.
+            let late = match std::mem::take(&mut job.own) {
+                true => Duration::ZERO,
+                false => now.saturating_duration_since(job.answered_at + job.interval),
+            };
+            return Turn::Ask(index, late);
         }
     }
 
@@ -205,17 +231,22 @@ impl Agenda {
                 self.call_up_next(&job.key, end_time.unwrap_or(at), now, at);
             }
             if let Some(run) = &run {
-                self.learn(job.workflow, vec![run.clone()], at);
+                self.learn(job.workflow, vec![run.clone()], now, at);
             }
             return Some((next, run));
         }
         let interval = self.stays(index, now, at)?;
         let job = self.roster.job_mut(index)?;
         job.record.answered();
-        let workflow = job.workflow;
-        let deadline = (!self.is_listed(index)).then(|| now + interval);
+        let (workflow, own) = (job.workflow, job.own);
+        let deadline = match own {
+            // While the question was under way, something else told that there is more to know.
+            true => Some(self.at_once),
+            false => (!self.is_listed(index)).then(|| now + interval),
+        };
         self.gets.give_back(&index, deadline);
         self.review(workflow, now);
+        self.reprice(now, at);
         Some((Next::AskIn(interval), None))
     }
 
@@ -229,6 +260,7 @@ impl Agenda {
         let (config, patience) = (&self.config, &self.patience);
         let job = self.roster.job_mut(index)?;
         let (next, first) = job.record.failed(error, config, patience, now);
+        job.own = true;
         match &next {
             Next::AskIn(delay) => self.gets.give_back(&index, Some(now + *delay)),
             Next::GiveUp(_) | Next::Ended(_) => drop(self.leave(index)),
@@ -240,6 +272,7 @@ impl Agenda {
     pub(super) fn not_recorded(&mut self, index: JobIndex, now: Instant) {
         let Some(job) = self.roster.job_mut(index) else { return };
         let delay = job.record.not_recorded(&self.config);
+        job.own = true;
         self.gets.give_back(&index, Some(now + delay));
     }
 
@@ -248,25 +281,40 @@ impl Agenda {
         &mut self,
         workflow: WorkflowIndex,
         runs: Vec<PastRun>,
+        now: Instant,
         at: Timestamp,
     ) -> Vec<PastRun> {
         let new = self.roster.workflow_mut(workflow).learn(runs);
         if !new.is_empty() {
-            let jobs = self.roster.workflow(workflow).jobs.values();
-            let running: Vec<_> = jobs
-                .filter_map(|&index| self.roster.job(index))
-                .filter(|job| job.status == Some(JobStatus::Running))
-                .map(|job| job.sightings.age(JobStatus::Running, at))
+            let kind = self.roster.workflow(workflow).key.kind;
+            let at_work = self.roster.queue(kind).at_work().take(SEARCHED);
+            let running: Vec<_> = at_work
+                .filter_map(|index| self.roster.job(index))
+                .filter(|job| job.workflow == workflow)
+                // They ran when they last answered; and only those count that would be learned from had they ended then.
+                // Else it would seem that few end.
+                .filter_map(|job| {
+                    let seen_at = before(at, now.saturating_duration_since(job.answered_at));
+                    job.sightings.run_time(seen_at).filter(|run_time| !run_time.is_zero())
+                })
+                .take(LEARNED_FROM)
                 .collect();
             self.roster.workflow_mut(workflow).relearn(&running);
+            self.paid.learned();
         }
         new
     }
 
     /// The same, for a workflow that is known by its name.
-    pub(super) fn remember(&mut self, workflow: &WorkflowKey, runs: Vec<PastRun>, at: Timestamp) {
+    pub(super) fn remember(
+        &mut self,
+        workflow: &WorkflowKey,
+        runs: Vec<PastRun>,
+        now: Instant,
+        at: Timestamp,
+    ) {
         if let Some(index) = self.roster.index_of(workflow) {
-            self.learn(index, runs, at);
+            self.learn(index, runs, now, at);
         }
     }
 
@@ -288,19 +336,6 @@ impl Agenda {
         self.weigh(index, None);
         self.gets.give_back(&index, None);
         self.roster.remove(index)
-    }
-
-    /// A job is where it was, or has moved on and goes on living: works out its interval.
-    fn stays(&mut self, index: JobIndex, now: Instant, at: Timestamp) -> Option<Duration> {
-        let price = self.get_price();
-        let interval = self.interval(index, price, at)?;
-        // The longest interval is spread too.
-        let longest = self.limits().longest.as_secs_f64() * (1.0 - JITTER);
-        self.weigh(index, Some(Weight::new(interval.as_secs_f64(), longest, price)));
-        let job = self.roster.job_mut(index)?;
-        job.interval = interval;
-        job.answered_at = now;
-        Some(interval)
     }
 
     /// The time until the next question about a live job, by its rule, at this price.
@@ -336,48 +371,6 @@ impl Agenda {
         }
     }
 
-    /// The clamps of questions about one job. Where so many are followed that asking each at the longest interval breaks
-    /// the budget, that stretches too.
-    fn limits(&self) -> Limits {
-        let rate = self.budgets.gets.pacer().rate();
-        self.limits_of(self.get_demand.count() + self.roster.unseen, rate)
-    }
-
-    fn limits_of(&self, questions: usize, rate: f64) -> Limits {
-        let turn = Duration::from_secs_f64(price::longest_turn(questions, rate));
-        Limits { shortest: self.config.min_interval, longest: self.config.max_interval.max(turn) }
-    }
-
-    fn get_price(&self) -> f64 {
-        let rate = self.budgets.gets.pacer().rate();
-        self.get_demand.price(self.roster.unseen, self.config.call_worth.as_secs_f64(), rate)
-    }
-
-    fn list_price(&self) -> f64 {
-        let rate = self.budgets.lists.pacer().rate();
-        self.list_demand.price(0, self.config.call_worth.as_secs_f64(), rate)
-    }
-
-    /// Gives a job another weight, wherever that counts.
-    fn weigh(&mut self, index: JobIndex, weight: Option<Weight>) {
-        let Some(job) = self.roster.job_mut(index) else { return };
-        let before = std::mem::replace(&mut job.weight, weight);
-        let (workflow, unlisted) = (job.workflow, job.unlisted);
-        if before.is_none() && weight.is_some() {
-            self.roster.unseen -= 1;
-        }
-        if before.is_some() && weight.is_none() {
-            self.roster.unseen += 1;
-        }
-        let workflow = self.roster.workflow_mut(workflow);
-        if unlisted || workflow.mode == Mode::OneByOne {
-            self.get_demand.replace(before, weight);
-        }
-        if !unlisted {
-            workflow.wanted.replace(before, weight);
-        }
-    }
-
     /// Whether a list answers for the job.
     fn is_listed(&self, index: JobIndex) -> bool {
         self.roster.job(index).is_some_and(|job| {
@@ -394,11 +387,12 @@ impl Agenda {
         for index in waiting {
             let Some(job) = self.roster.job_mut(index) else { continue };
             job.sightings.predecessor_ended(ended_at);
-            let workflow = job.workflow;
-            if self.is_listed(index) {
-                self.lists.schedule(workflow, now);
-            } else if index == head {
-                self.gets.schedule(index, now);
+            if index == head {
+                // One call tells: a list would take as many, or more.
+                job.own = true;
+                self.gets.schedule(index, self.at_once);
+            } else if self.is_listed(index) {
+                // Its list is due anyhow.
             } else if let Some(interval) = self.interval(index, self.get_price(), at) {
                 // Its own turn has come nearer.
                 self.gets.schedule(index, now + interval);
@@ -414,6 +408,25 @@ pub(super) struct Answered {
     pub(super) end_time: Option<Timestamp>,
     pub(super) now: Instant,
     pub(super) at: Timestamp,
+}
+
+/// Of jobs that are due, when it is too late for one: no job is to wait twice as long as its rule says, so that those that
+/// are asked about often go before those that can wait.
+fn too_late_at(job: Option<&Tracked>, deadline: Instant, at_once: Instant) -> Instant {
+    match job {
+        Some(job) if !job.own && job.weight.is_some() && deadline > at_once => {
+            deadline + job.interval
+        }
+        _ => deadline,
+    }
+}
+
+/// So long before an instant.
+fn before(at: Timestamp, earlier: Duration) -> Timestamp {
+    SignedDuration::try_from(earlier)
+        .ok()
+        .and_then(|earlier| at.checked_sub(earlier).ok())
+        .unwrap_or(at)
 }
 
 /// How long a job ran that has just been seen to have ended, if that is known.

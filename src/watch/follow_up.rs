@@ -81,6 +81,11 @@ impl Record {
         self.trouble = None;
     }
 
+    /// Whether the last question had no answer, or none that was recorded.
+    pub(super) const fn is_in_trouble(&self) -> bool {
+        self.trouble.is_some()
+    }
+
     /// The job answered, but the store did not take what follows. Returns the time until it is asked again.
     pub(super) fn not_recorded(&mut self, config: &Config) -> Duration {
         let trouble = self.trouble.get_or_insert_with(|| Trouble::begin("store", config));

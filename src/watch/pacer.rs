@@ -75,6 +75,17 @@ impl Pacer {
         Err(self.refilled_at.max(now) + missing + Duration::from_micros(1))
     }
 
+    /// When there is something to spare: half of what may be spent at once is kept for questions that nobody plans.
+    pub(super) fn spare_at(&mut self, now: Instant) -> Instant {
+        self.refill(now);
+        let missing = 0.5 * (Self::capacity(self.rate) + 1.0) - self.tokens;
+        if missing <= 0.0 {
+            return now;
+        }
+        let wait = Duration::from_secs_f64(missing / self.rate);
+        self.refilled_at.max(now) + wait + Duration::from_micros(1)
+    }
+
     /// A request was answered, and not throttled.
     pub(super) fn succeeded(&mut self) {
         self.rate = (self.rate + self.max_rate / Self::RECOVERY_STEPS).min(self.max_rate);
@@ -223,6 +234,22 @@ mod tests {
         assert!((pacer.rate() - 4.0).abs() < 1e-9, "{}", pacer.rate());
         pacer.set_max_rate(2.0);
         assert!((pacer.rate() - 2.0).abs() < 1e-9, "{}", pacer.rate());
+    }
+
+    #[test]
+    fn there_is_something_to_spare_while_half_of_the_burst_is_left() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(10.0, start);
+        let mut sent = 0;
+        while pacer.spare_at(start) == start {
+            pacer.acquire(start).unwrap();
+            sent += 1;
+        }
+        assert_eq!(sent, 4);
+        let from = pacer.spare_at(start);
+        assert!(from > start && pacer.spare_at(from) == from);
+        let mut slow = Pacer::new(0.1, start);
+        assert_eq!(slow.spare_at(start), start, "the smallest burst is one");
     }
 
     #[test]

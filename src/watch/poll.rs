@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ pub(super) struct Context {
 pub(super) enum Polled {
     /// The service answered, and what follows from it is recorded.
     Answered {
+        /// When the answer came, before anybody could be told of it.
+        observed_at: Timestamp,
         observation: Observation,
         /// The job's status now.
         status: Option<JobStatus>,
@@ -109,6 +112,7 @@ impl Context {
         chosen: &[Arc<str>],
         observation: Observation,
     ) -> Polled {
+        let observed_at = self.clock.now();
         let (status, ignored) = match step(known, &observation.status) {
             Step::Unchanged => (known, None),
             Step::Stale => (known, Some(Ignored::Stale)),
@@ -119,7 +123,7 @@ impl Context {
                     &self.region,
                     &transition,
                     &observation.details,
-                    self.clock.now(),
+                    observed_at,
                 );
                 let notifiers = self.routing.targets(&event, chosen);
                 match self.record(job, &transition, event, notifiers).await {
@@ -128,7 +132,7 @@ impl Context {
                 }
             }
         };
-        Polled::Answered { observation, status, ignored }
+        Polled::Answered { observation, observed_at, status, ignored }
     }
 
     /// Records a change, and returns the status that the job has then.

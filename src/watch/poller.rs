@@ -57,31 +57,37 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches the jobs that come through `jobs` until that is closed and each has ended or was given up, or
-    /// `shutdown` is cancelled.
+    /// Watches the jobs that come through `jobs`, batch by batch, until that is closed and each has ended or was given
+    /// up, or `shutdown` is cancelled.
     ///
     /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns the
     /// places of the jobs that were left, for another poller to go on.
     pub async fn run(
         self,
-        mut jobs: mpsc::UnboundedReceiver<WatchedJob>,
+        mut jobs: mpsc::UnboundedReceiver<Vec<WatchedJob>>,
         shutdown: CancellationToken,
     ) -> HashMap<JobKey, Place> {
         let mut run = Run::new(self, shutdown);
-        run.agenda.expect(jobs.len());
-        let (mut more, mut newcomers) = (true, Vec::with_capacity(NEWCOMERS));
-        while more || !run.agenda.is_empty() {
+        let (mut more, mut newcomers) = (true, Vec::new().into_iter());
+        while more || newcomers.len() > 0 || !run.agenda.is_empty() {
             run.heartbeat.beat();
+            // In every turn, however many answers come in.
+            newcomers.by_ref().take(NEWCOMERS).for_each(|job| run.follow(job));
             let wake_at = run.send_what_is_due();
             tokio::select! {
                 biased;
                 () = run.shutdown.cancelled() => break,
                 Some(back) = run.questions.join_next_with_id() => run.settle(back),
                 Some(back) = run.errands.join_next() => run.take_in(back),
-                count = jobs.recv_many(&mut newcomers, NEWCOMERS), if more => {
-                    more = count > 0;
-                    newcomers.drain(..).for_each(|job| run.follow(job));
-                }
+                // Others have their turn, too.
+                () = task::yield_now(), if newcomers.len() > 0 => {}
+                batch = jobs.recv(), if more && newcomers.len() == 0 => match batch {
+                    Some(batch) => {
+                        run.agenda.expect(batch.len());
+                        newcomers = batch.into_iter();
+                    }
+                    None => more = false,
+                },
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -268,12 +274,18 @@ impl Run {
     fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
         let now = Instant::now();
         match polled {
-            Polled::Answered { observation, status, ignored } => {
+            Polled::Answered { observation, observed_at, status, ignored } => {
                 self.budgets.gets.pacer().succeeded();
                 if let Some(ignored) = ignored {
                     self.tell_ignored(index, observation.status.as_str(), ignored);
                 }
-                self.settle_answer(index, &observation, status, now);
+                let told = Answered {
+                    start_time: observation.details.start_time,
+                    end_time: observation.details.end_time,
+                    now,
+                    at: observed_at,
+                };
+                self.settle_answer(index, &observation, status, told);
             }
             Polled::Failed(error) => {
                 if let SourceError::Throttled { retry_after, .. } = &error {
@@ -296,7 +308,7 @@ impl Run {
         index: JobIndex,
         observation: &Observation,
         status: Option<JobStatus>,
-        now: Instant,
+        told: Answered,
     ) {
         let Some(job) = self.agenda.job(index) else { return };
         let (key, before) = (job.key.clone(), job.status);
@@ -304,12 +316,6 @@ impl Run {
             self.jobs_gauge(state_label(before)).dec();
             self.jobs_gauge(state_label(status)).inc();
         }
-        let told = Answered {
-            start_time: observation.details.start_time,
-            end_time: observation.details.end_time,
-            now,
-            at: self.context.clock.now(),
-        };
         let Some((next, run)) = self.agenda.answered(index, status, told) else { return };
         self.keep(key.workflow(), run.into_iter().collect());
         self.observer.polled(&key, Ok(observation), &next);
@@ -395,7 +401,7 @@ impl Run {
         let (workflow, error) = match back {
             Ok(Errand::Remembered(workflow, Ok(runs))) => {
                 let at = self.context.clock.now();
-                return self.agenda.remember(&workflow, runs, at);
+                return self.agenda.remember(&workflow, runs, Instant::now(), at);
             }
             Ok(Errand::Kept(_, Ok(()))) => return,
             Ok(Errand::Remembered(workflow, Err(error)) | Errand::Kept(workflow, Err(error))) => {

@@ -41,6 +41,11 @@ impl Queue {
         self.at_work.first().copied()
     }
 
+    /// All that are at work.
+    pub(super) fn at_work(&self) -> impl Iterator<Item = JobIndex> {
+        self.at_work.iter().copied()
+    }
+
     /// The job whose turn is next.
     pub(super) fn head(&self) -> Option<JobIndex> {
         self.waiting.first().map(|&(_, job)| job)

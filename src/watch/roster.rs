@@ -47,6 +47,9 @@ pub(super) struct Tracked {
     pub(super) met_by: u32,
     /// The list does not show it: it is asked about by itself.
     pub(super) unlisted: bool,
+    /// It is to answer by itself next, whatever lists show: one showed that it has moved on, its turn has come, or it did
+    /// not answer when it was asked.
+    pub(super) own: bool,
     pub(super) told: Told,
 }
 

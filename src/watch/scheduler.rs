@@ -8,23 +8,27 @@ use tokio::time::Instant;
 /// Keys that wait for their deadline, or are in flight.
 ///
 /// Each key is in one of two places: waiting, with one deadline, or in flight, handed out by
-/// [`take_due`](Self::take_due) and not yet given back.
+/// [`take_due`](Self::take_due) and not yet given back. Keys whose deadline has come may be put in an order of their own,
+/// by [`line_up`](Self::line_up).
 #[derive(Debug)]
 pub struct Scheduler<K> {
     waiting: BTreeSet<(Instant, K)>,
+    /// By the instant at which it is too late. These go before all that wait for their deadline.
+    due: BTreeSet<(Instant, K)>,
     places: HashMap<K, Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Waiting(Instant),
+    Due(Instant),
     InFlight,
 }
 
 impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
     /// An empty queue.
     pub fn new() -> Self {
-        Self { waiting: BTreeSet::new(), places: HashMap::new() }
+        Self { waiting: BTreeSet::new(), due: BTreeSet::new(), places: HashMap::new() }
     }
 
     /// Makes room for so many more keys.
@@ -37,12 +41,50 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
     pub fn schedule(&mut self, key: K, deadline: Instant) {
         match self.places.get(&key) {
             Some(Place::InFlight) => {}
-            Some(&Place::Waiting(earlier)) if earlier <= deadline => {}
+            Some(&(Place::Waiting(earlier) | Place::Due(earlier))) if earlier <= deadline => {}
             Some(&Place::Waiting(later)) => {
                 self.waiting.remove(&(later, key.clone()));
                 self.wait(key, deadline);
             }
+            Some(&Place::Due(later)) => {
+                self.due.remove(&(later, key.clone()));
+                self.wait(key, deadline);
+            }
             None => self.wait(key, deadline),
+        }
+    }
+
+    /// Gives a key that waits another deadline.
+    pub fn reschedule(&mut self, key: &K, deadline: Instant) {
+        if self.remove(key) {
+            self.wait(key.clone(), deadline);
+        }
+    }
+
+    /// Of the keys whose deadline has come those go first that are too late first, as `too_late_at` says of a key and
+    /// its deadline.
+    pub fn line_up(&mut self, now: Instant, too_late_at: impl Fn(&K, Instant) -> Instant) {
+        while let Some((deadline, _)) = self.waiting.first()
+            && *deadline <= now
+            && let Some((deadline, key)) = self.waiting.pop_first()
+        {
+            let too_late_at = too_late_at(&key, deadline);
+            self.places.insert(key.clone(), Place::Due(too_late_at));
+            self.due.insert((too_late_at, key));
+        }
+    }
+
+    /// The key that goes first of those that are lined up.
+    pub fn first_due(&self) -> Option<&K> {
+        self.due.first().map(|(_, key)| key)
+    }
+
+    /// Takes a key out that waits.
+    fn remove(&mut self, key: &K) -> bool {
+        match self.places.get(key) {
+            Some(&Place::Waiting(deadline)) => self.waiting.remove(&(deadline, key.clone())),
+            Some(&Place::Due(too_late_at)) => self.due.remove(&(too_late_at, key.clone())),
+            Some(Place::InFlight) | None => false,
         }
     }
 
@@ -51,9 +93,14 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         self.first().map(|(_, deadline)| deadline)
     }
 
-    /// The waiting key with the earliest deadline.
+    /// The waiting key with the earliest deadline, of those that are not lined up.
     pub fn first(&self) -> Option<(&K, Instant)> {
         self.waiting.first().map(|(deadline, key)| (key, *deadline))
+    }
+
+    /// Whether the key waits for its deadline.
+    pub fn is_waiting(&self, key: &K) -> bool {
+        matches!(self.places.get(key), Some(Place::Waiting(_) | Place::Due(_)))
     }
 
     /// Whether the key is handed out and not given back.
@@ -72,6 +119,13 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         Some((key, deadline))
     }
 
+    /// Hands out a key that waits, whatever its deadline.
+    pub fn take(&mut self, key: &K) {
+        if self.remove(key) {
+            self.places.insert(key.clone(), Place::InFlight);
+        }
+    }
+
     /// Takes back a key in flight: it waits again until `deadline`, or leaves for good.
     pub fn give_back(&mut self, key: &K, deadline: Option<Instant>) {
         if self.places.get(key) != Some(&Place::InFlight) {
@@ -85,7 +139,7 @@ impl<K: Clone + Eq + Hash + Ord> Scheduler<K> {
         }
     }
 
-    /// The keys that wait, each with its deadline.
+    /// The keys that wait for their deadline, each with it.
     pub fn waiting(&self) -> impl Iterator<Item = (&K, Instant)> {
         self.waiting.iter().map(|(deadline, key)| (key, *deadline))
     }
@@ -144,6 +198,33 @@ mod tests {
         scheduler.schedule("job", start);
         assert_eq!(scheduler.next_deadline(), Some(start));
         assert_eq!(scheduler.len(), 1);
+    }
+
+    #[test]
+    fn of_keys_that_are_due_that_goes_first_which_is_too_late_first() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut scheduler = Scheduler::new();
+        for (key, deadline) in [("patient", 1), ("pressed", 2), ("later", 9)] {
+            scheduler.schedule(key, at(deadline));
+        }
+        let too_late_at = |key: &&str, deadline| match *key {
+            "patient" => deadline + Duration::from_secs(60),
+            _ => deadline + Duration::from_secs(1),
+        };
+        scheduler.line_up(at(5), too_late_at);
+        assert_eq!(scheduler.first_due(), Some(&"pressed"));
+        scheduler.take(&"pressed");
+        assert!(scheduler.is_in_flight(&"pressed"));
+        assert_eq!(scheduler.first_due(), Some(&"patient"));
+        assert_eq!(scheduler.next_deadline(), Some(at(9)), "it is not due");
+        // Something else is to be asked at once, and one that is lined up after all not yet.
+        scheduler.schedule("later", start);
+        scheduler.reschedule(&"patient", at(7));
+        scheduler.line_up(at(5), too_late_at);
+        assert_eq!(scheduler.first_due(), Some(&"later"));
+        assert_eq!(scheduler.next_deadline(), Some(at(7)));
+        assert_eq!(scheduler.len(), 3);
     }
 
     #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 mod budget;
 mod clock;
 mod lists;
+mod quotas;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -54,6 +55,10 @@ struct Log {
     /// When each page was asked for.
     pages: Vec<Duration>,
     lists_fail: bool,
+    lists_are_empty: bool,
+    /// The next question of each kind is answered with this `Retry-After`.
+    get_pause: Option<Duration>,
+    list_pause: Option<Duration>,
     under_way: HashSet<JobKey>,
     asked_twice_at_once: bool,
     tokens: f64,
@@ -122,16 +127,20 @@ impl Service {
     }
 }
 
+fn throttled(retry_after: Option<Duration>) -> SourceError {
+    SourceError::Throttled { retry_after, message: "slow down".into() }
+}
+
 #[async_trait]
 impl JobSource for Service {
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
-        let admitted = {
+        let (admitted, pause) = {
             let mut log = self.log.lock().unwrap();
             let now = self.started.elapsed();
             log.asked_twice_at_once |= !log.under_way.insert(job.clone());
             let admitted = self.admits(&mut log, now);
             log.requests.push((now, job.clone(), admitted));
-            admitted
+            (admitted, log.get_pause.take())
         };
         sleep(self.latency).await;
         let panics = {
@@ -142,8 +151,11 @@ impl JobSource for Service {
             panics
         };
         assert!(!panics, "a planted defect");
+        if let Some(pause) = pause {
+            return Err(throttled(Some(pause)));
+        }
         if !admitted {
-            return Err(SourceError::Throttled { retry_after: None, message: "slow down".into() });
+            return Err(throttled(None));
         }
         let life = self.lives.get(job).ok_or(SourceError::NotFound { message: "no job".into() })?;
         let (status, start_time, end_time) = self.look(*life);
@@ -158,13 +170,23 @@ impl JobSource for Service {
     ) -> Result<JobPage, SourceError> {
         let (now, from) =
             (self.started.elapsed(), page.map_or(0, |PageToken(at)| at.parse().unwrap()));
-        self.log.lock().unwrap().pages.push(now);
+        let pause = {
+            let mut log = self.log.lock().unwrap();
+            log.pages.push(now);
+            log.list_pause.take()
+        };
         sleep(self.latency).await;
+        if let Some(pause) = pause {
+            return Err(throttled(Some(pause)));
+        }
         let Some(list) = &self.list else {
             return Err(SourceError::AccessDenied { message: "no".into() });
         };
         if self.log.lock().unwrap().lists_fail {
             return Err(SourceError::Unavailable { message: "503".into() });
+        }
+        if self.log.lock().unwrap().lists_are_empty {
+            return Ok(JobPage::default());
         }
         let summary = |job: &JobKey| {
             let (status, start_time, end_time) = self.look(self.lives[job]);
@@ -333,11 +355,9 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
 }
 
 /// Jobs that are all known from the start.
-fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<WatchedJob> {
+fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<Vec<WatchedJob>> {
     let (give, given) = mpsc::unbounded_channel();
-    for job in jobs {
-        give.send(job).unwrap();
-    }
+    give.send(jobs.into_iter().collect()).unwrap();
     given
 }
 

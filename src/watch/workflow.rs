@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::cadence::RunTimes;
@@ -28,7 +29,7 @@ pub(super) struct Workflow {
     /// Its live jobs by id.
     pub(super) jobs: HashMap<Arc<str>, JobIndex>,
     pub(super) run_times: RunTimes,
-    /// In the order in which they ended.
+    /// In the order in which they began.
     past: Vec<PastRun>,
     known: HashSet<Arc<str>>,
     /// Whether the service's list was looked through for past runs, or need not be.
@@ -37,6 +38,8 @@ pub(super) struct Workflow {
     pub(super) listing: Listing,
     pub(super) sweep: Option<Sweep>,
     pub(super) sweeps: u32,
+    /// When jobs that lists did not show are looked for in a list again, if there are any.
+    pub(super) looks_again_at: Option<Instant>,
     /// What the jobs want that a list can answer.
     pub(super) wanted: Wanted,
     /// What listing them weighs at present, where they are listed.
@@ -65,6 +68,7 @@ impl Workflow {
             listing: Listing::new(backoff),
             sweep: None,
             sweeps: 0,
+            looks_again_at: None,
             wanted: Wanted::default(),
             list_weight: None,
         }
@@ -79,7 +83,9 @@ impl Workflow {
         }
         self.known.extend(new.iter().map(|run| Arc::clone(&run.job_id)));
         self.past.extend(new.iter().cloned());
-        self.past.sort_by_key(|run| run.ended_at);
+        // Of jobs that began together the short ones end first: in the order of their ends they would seem to grow longer
+        // and longer.
+        self.past.sort_by_cached_key(|run| (began(run), Arc::clone(&run.job_id)));
         let too_many = self.past.len().saturating_sub(RUNS);
         for run in self.past.drain(..too_many) {
             self.known.remove(&run.job_id);
@@ -122,6 +128,11 @@ impl Workflow {
             mode => mode,
         }
     }
+}
+
+fn began(run: &PastRun) -> Timestamp {
+    let run_time = SignedDuration::try_from(run.run_time).unwrap_or(SignedDuration::MAX);
+    run.ended_at.checked_sub(run_time).unwrap_or(Timestamp::MIN)
 }
 
 /// How much the jobs of a workflow want to be asked about that a list can answer for.

@@ -106,7 +106,7 @@ struct Wait {
     /// What the search for workflows finds.
     located: mpsc::UnboundedReceiver<Located>,
     /// Jobs on their way to the poller.
-    jobs: mpsc::UnboundedSender<WatchedJob>,
+    jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
     poller: JoinHandle<HashMap<JobKey, Place>>,
     /// Stops poller and search at the end.
     _stop: DropGuard,
@@ -182,7 +182,7 @@ impl Wait {
         self.progress.begin(&key);
         let job =
             WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
-        self.jobs.send(job).map_err(|_| broken_off())
+        self.jobs.send(vec![job]).map_err(|_| broken_off())
     }
 
     /// Takes in answers until the command is over.

@@ -16,6 +16,9 @@ use crate::watch::sightings;
 use crate::watch::sweep::Sweep;
 use crate::watch::workflow::Mode;
 
+/// A job that no page showed is looked for again after this: a list may lag behind.
+const LOOK_AGAIN: Duration = Duration::from_mins(10);
+
 /// What a list showed of a job that is followed.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::watch) struct Sight {
@@ -80,7 +83,7 @@ impl Agenda {
             return (sights, Vec::new());
         }
         let runs = sweep.past.take().map_or_else(Vec::new, |past| sightings::past_runs(&past));
-        let new = self.learn(index, runs, at);
+        let new = self.learn(index, runs, now, at);
         self.sweep_ended(index, &sweep, now);
         (sights, new)
     }
@@ -130,29 +133,40 @@ impl Agenda {
         at: Timestamp,
     ) -> Option<Sight> {
         let job = self.roster.job_mut(index)?;
-        // Its first answer is one that tells everything.
-        job.weight?;
-        if std::mem::replace(&mut job.met_by, sweep.number) != sweep.number && !job.unlisted {
+        let step = step(job.status, &summary.status);
+        // Its first answer is one that tells everything; that it has ended makes it urgent.
+        if job.status.is_none() && !ends(&step) {
+            return None;
+        }
+        if job.weight.is_some()
+            && std::mem::replace(&mut job.met_by, sweep.number) != sweep.number
+            && !job.unlisted
+        {
             sweep.met += 1;
         }
         self.list_shows(index);
+        let is_in_flight = self.gets.is_in_flight(&index);
         let job = self.roster.job_mut(index)?;
-        let step = step(job.status, &summary.status);
         match &step {
-            Step::Transition(_) => self.gets.schedule(index, self.at_once),
-            Step::Unchanged if !self.gets.is_in_flight(&index) => {
+            // One that is in trouble has a time of its own, which is not to be hurried.
+            Step::Transition(_) if is_in_flight || !job.record.is_in_trouble() => {
+                job.own = true;
+                self.gets.schedule(index, self.at_once);
+            }
+            Step::Unchanged if !is_in_flight => {
                 job.record.answered();
+                job.own = false;
                 if let Some(status) = job.status {
                     job.sightings.saw(status, summary.start_time, at);
                 }
                 self.stays(index, now, at);
             }
-            Step::Unchanged | Step::Stale | Step::Unknown => {}
+            Step::Transition(_) | Step::Unchanged | Step::Stale | Step::Unknown => {}
         }
         Some(Sight { job: index, summary, step })
     }
 
-    /// The list shows the job, after all.
+    /// The list shows the job after all, or may show it by now.
     fn list_shows(&mut self, index: JobIndex) {
         let weight = self.roster.job(index).and_then(|job| job.weight);
         if self.roster.job(index).is_some_and(|job| job.unlisted) {
@@ -170,7 +184,7 @@ impl Agenda {
             workflow.listing.took(pages);
         } else if workflow.mode == Mode::Listed {
             workflow.listing.took(sweep.pages);
-            self.ask_about_unmet(index, sweep.number);
+            self.ask_about_unmet(index, sweep.number, now);
         }
         self.weigh_list(index);
         self.lists.give_back(&index, None);
@@ -184,7 +198,8 @@ impl Agenda {
     }
 
     /// Jobs that no page showed are asked about one by one.
-    fn ask_about_unmet(&mut self, index: WorkflowIndex, sweep: u32) {
+    fn ask_about_unmet(&mut self, index: WorkflowIndex, sweep: u32, now: Instant) {
+        self.roster.workflow_mut(index).looks_again_at.get_or_insert(now + LOOK_AGAIN);
         let jobs: Vec<_> = self.roster.workflow(index).jobs.values().copied().collect();
         for job in jobs {
             let Some(tracked) = self.roster.job(job) else { continue };
@@ -195,12 +210,17 @@ impl Agenda {
             self.weigh(job, None);
             self.roster.job_mut(job).into_iter().for_each(|job| job.unlisted = true);
             self.weigh(job, weight);
-            self.gets.schedule(job, due.max(self.at_once + Duration::from_nanos(1)));
+            self.gets.schedule(job, self.not_at_once(due));
         }
     }
 
     /// Looks again which way of asking about a workflow's jobs is the cheaper one, and when its list is due.
     pub(super) fn review(&mut self, index: WorkflowIndex, now: Instant) {
+        let workflow = self.roster.workflow_mut(index);
+        if workflow.looks_again_at.take_if(|again_at| *again_at <= now).is_some() {
+            let jobs: Vec<_> = workflow.jobs.values().copied().collect();
+            jobs.into_iter().for_each(|job| self.list_shows(job));
+        }
         self.choose_mode(index, now);
         let workflow = self.roster.workflow(index);
         if workflow.mode == Mode::Listed {
@@ -216,9 +236,8 @@ impl Agenda {
     }
 
     fn choose_mode(&mut self, index: WorkflowIndex, now: Instant) {
-        let workflow = self.roster.workflow(index);
-        let mode = workflow.cheaper_mode(self.get_price(), self.list_price(), now);
-        if mode != workflow.mode {
+        let mode = self.cheaper_mode(index, now);
+        if mode != self.roster.workflow(index).mode {
             self.change_mode(index, mode);
         }
     }
@@ -237,7 +256,7 @@ impl Agenda {
                         && !self.gets.is_in_flight(&job)
                     {
                         let due = tracked.answered_at + tracked.interval;
-                        self.gets.schedule(job, due.max(self.at_once + Duration::from_nanos(1)));
+                        self.gets.schedule(job, self.not_at_once(due));
                     }
                 }
             }
@@ -262,4 +281,9 @@ impl Agenda {
         let interval = Duration::try_from_secs_f64(seconds).unwrap_or(limits.longest);
         interval.clamp(limits.shortest, limits.longest)
     }
+}
+
+/// Whether a job's life is over with it.
+const fn ends(step: &Step) -> bool {
+    matches!(step, Step::Transition(transition) if transition.to.is_terminal())
 }

@@ -13,6 +13,9 @@ const MEMORY: f64 = 0.99;
 const CELLS: usize = 192;
 /// The cells reach beyond the shortest and longest run by this many kernel widths.
 const MARGIN: f64 = 3.5;
+/// Jobs that run weigh at most so much together, in past runs: that a job ended is seen late, and that others still run
+/// must not make it look rare.
+const MOST_RUNNING: f64 = 3.0;
 /// No run is taken to be shorter, in seconds.
 const SHORTEST_RUN: f64 = 1.0;
 
@@ -53,13 +56,16 @@ impl RunTimes {
             true => Vec::new(),
             false => kernel::choices(&logs, &weights, PRIOR_WEIGHT),
         };
+        // What is not over is blurred as what is over: else, just above the age of many that run, nobody would seem to be
+        // left but the blurred ends of those below.
+        let blur: f64 = choices.iter().map(|choice| choice.likelihood * choice.width).sum();
         let ends = choices.iter().flat_map(|choice| {
             let margin = MARGIN * choice.width;
             choice.centres.iter().flat_map(move |centre| [centre - margin, centre + margin])
         });
-        let (first, last) = ends
-            .chain(running.iter().copied())
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| {
+        let blurred = running.iter().flat_map(|log| [log - MARGIN * blur, log + MARGIN * blur]);
+        let (first, last) =
+            ends.chain(blurred).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| {
                 (low.min(at), high.max(at))
             });
         if first > last {
@@ -74,7 +80,17 @@ impl RunTimes {
                 kernel::spread(&mut ended, first, step, *centre, choice.width, mass);
             }
         }
-        let hazard = hazard(first, step, &ended, weights.iter().sum(), &running);
+        let runs: f64 = weights.iter().sum();
+        let each = match logs.is_empty() {
+            true => 1.0,
+            false => (MOST_RUNNING * runs / running.len() as f64).min(1.0),
+        };
+        let mut running_to = [0.0; CELLS];
+        for log in &running {
+            kernel::spread(&mut running_to, first, step, *log, blur, each);
+        }
+        let all_running = each * running.len() as f64;
+        let hazard = hazard(first, step, runs, &ended, all_running, &running_to);
         Self { hazard, runs: logs.len() }
     }
 
@@ -148,20 +164,28 @@ fn log(run_time: Duration) -> f64 {
 }
 
 /// Who ends in a cell, over who is still there to end: past runs that came so far, jobs that run and have come so far, and
-/// the prior, which never ends.
-fn hazard(first: f64, step: f64, ended: &[f64; CELLS], runs: f64, running: &[f64]) -> Hazard {
+/// the prior, which never ends. `runs` past runs end by the shares of `ended`; those `running` have come to `running_to`.
+fn hazard(
+    first: f64,
+    step: f64,
+    runs: f64,
+    ended: &[f64; CELLS],
+    running: f64,
+    running_to: &[f64; CELLS],
+) -> Hazard {
     let all: f64 = ended.iter().sum();
     let scale = if all > 0.0 { runs / all } else { 0.0 };
-    let mut left = runs;
-    let cells = ended.iter().enumerate().map(|(cell, ended)| {
-        let middle = first + (cell as f64 + 0.5) * step;
-        let running = running.iter().filter(|log| **log > middle).count() as f64;
+    let (mut left, mut left_running) = (runs, running);
+    let cells = ended.iter().zip(running_to).map(|(ended, running_to)| {
         let ended = ended * scale;
-        let there = (left - 0.5 * ended).max(0.0) + running + PRIOR_WEIGHT;
+        let there = (left - 0.5 * ended).max(0.0)
+            + (left_running - 0.5 * running_to).max(0.0)
+            + PRIOR_WEIGHT;
         left -= ended;
+        left_running -= running_to;
         ((ended / step + PRIOR_WEIGHT * PRIOR) / there) as f32
     });
     let cells = cells.collect();
-    let before = PRIOR_WEIGHT * PRIOR / (runs + running.len() as f64 + PRIOR_WEIGHT);
+    let before = PRIOR_WEIGHT * PRIOR / (runs + running + PRIOR_WEIGHT);
     Hazard::new(first, step, before, cells)
 }

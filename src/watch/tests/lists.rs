@@ -102,6 +102,21 @@ async fn a_job_that_the_list_does_not_show_is_asked_about_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jobs_that_a_list_shows_late_are_listed_then() {
+    let jobs = side_by_side();
+    let service = listing(&jobs, &by_number(25), 0);
+    service.log.lock().unwrap().lists_are_empty = true;
+    let lag = async {
+        sleep(5 * MINUTE).await;
+        service.log.lock().unwrap().lists_are_empty = false;
+    };
+    let (delays, ()) = tokio::join!(delays(&service, &jobs, shipped()), lag);
+    assert!(mean(&delays) < 20.0, "{} s", mean(&delays));
+    let (asked_late, _) = service.requests_between(20 * MINUTE, 59 * MINUTE);
+    assert!(asked_late < 25, "{asked_late} questions about one job, though a list shows all");
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nothing_may_be_listed_every_job_is_asked_about_by_itself() {
     let jobs = side_by_side();
     let service = Arc::new(Service::new(jobs.clone()));
