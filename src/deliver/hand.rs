@@ -19,12 +19,19 @@ const MOST_UNSETTLED: usize = 128;
 #[derive(Default)]
 pub(super) struct Hand {
     /// Fetched, and waiting for room.
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Ready>,
     attempts: JoinSet<Ended>,
     /// The receiver has answered; the outbox does not know it yet.
     settlements: JoinSet<()>,
     under_way: HashMap<task::Id, DeliveryId>,
     held: HashSet<DeliveryId>,
+}
+
+/// A delivery whose attempt is next.
+struct Ready {
+    delivery: Delivery,
+    /// It is not due yet.
+    is_early: bool,
 }
 
 /// What came to its end.
@@ -48,26 +55,52 @@ impl Hand {
 
     /// How many attempts may start.
     pub(super) fn room(&self, concurrency: usize) -> usize {
-        match self.settlements.len() {
-            0..MOST_UNSETTLED => concurrency.saturating_sub(self.attempts.len()),
-            _ => 0,
-        }
+        if self.is_full() { 0 } else { concurrency.saturating_sub(self.attempts.len()) }
     }
 
-    /// Whether what was fetched is under way.
+    /// Whether nothing is left that waits for room. It is worth asking for more then, while attempts are under way.
     pub(super) fn wants_more(&self) -> bool {
+        self.ready.is_empty() && !self.is_full()
+    }
+
+    /// Whether all that was fetched is under way.
+    pub(super) fn has_begun_all(&self) -> bool {
         self.ready.is_empty()
     }
 
-    /// Takes up what was fetched besides.
+    fn is_full(&self) -> bool {
+        self.settlements.len() >= MOST_UNSETTLED
+    }
+
+    /// Takes up what is due.
     pub(super) fn take(&mut self, due: Vec<Delivery>) {
-        self.held.extend(due.iter().map(|delivery| delivery.id));
-        self.ready.extend(due);
+        self.take_up(due, false);
+    }
+
+    /// Takes up what is to be made before it is due.
+    pub(super) fn take_early(&mut self, waiting: Vec<Delivery>) {
+        self.take_up(waiting, true);
+    }
+
+    fn take_up(&mut self, deliveries: Vec<Delivery>, is_early: bool) {
+        self.held.extend(deliveries.iter().map(|delivery| delivery.id));
+        self.ready.extend(deliveries.into_iter().map(|delivery| Ready { delivery, is_early }));
+    }
+
+    /// Leaves for its time what is not due yet.
+    pub(super) fn put_back_early(&mut self) {
+        let held = &mut self.held;
+        self.ready.retain(|ready| {
+            if ready.is_early {
+                held.remove(&ready.delivery.id);
+            }
+            !ready.is_early
+        });
     }
 
     /// The one that has waited longest.
     pub(super) fn next(&mut self) -> Option<Delivery> {
-        self.ready.pop_front()
+        self.ready.pop_front().map(|ready| ready.delivery)
     }
 
     pub(super) fn start(
@@ -134,5 +167,39 @@ impl Hand {
             self.held.remove(&id);
         }
         Progress::LetGo
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
+
+    fn delivery(id: i64) -> Delivery {
+        let key = JobKey {
+            account: "default".into(),
+            kind: JobKind::Matching,
+            workflow_name: "customers".into(),
+            job_id: "0123".into(),
+        };
+        let transition = Transition { from: None, to: JobStatus::Queued, inferred: Vec::new() };
+        let created_at = Timestamp::UNIX_EPOCH;
+        let details = JobDetails::default();
+        let event = Event::of_transition(&key, "eu-west-1", &transition, &details, created_at);
+        let message = Message::encode(event).unwrap();
+        Delivery { id: DeliveryId(id), attempts: 0, created_at, message }
+    }
+
+    #[test]
+    fn what_is_early_can_be_put_back_and_what_is_due_stays() {
+        let mut hand = Hand::default();
+        hand.take(vec![delivery(1)]);
+        hand.take_early(vec![delivery(2), delivery(3)]);
+        hand.put_back_early();
+        assert_eq!(hand.held(), [DeliveryId(1)]);
+        assert_eq!(hand.next().map(|delivery| delivery.id), Some(DeliveryId(1)));
+        assert!(hand.has_begun_all());
     }
 }

@@ -83,24 +83,27 @@ impl Worker {
             desk.draining = stop.drain.is_cancelled();
             if !finishing {
                 worker.start_attempts(&mut desk);
-                if look_at <= Instant::now() && worker.has_room(&desk.hand) {
+                if look_at <= Instant::now() && desk.hand.wants_more() {
                     recorded.mark_unchanged();
                     look_at = worker.look(&mut desk).await;
                     worker.start_attempts(&mut desk);
                 }
             }
             let draining = desk.draining;
-            if desk.hand.is_idle() && (finishing || (draining && desk.hand.wants_more())) {
+            if desk.hand.is_idle() && (finishing || (draining && desk.hand.has_begun_all())) {
                 break;
             }
             let heartbeat = Instant::now() + heartbeat::PERIOD;
-            let may_look = !finishing && worker.has_room(&desk.hand);
+            let may_look = !finishing && desk.hand.wants_more();
             let wake_at = if may_look { look_at.min(heartbeat) } else { heartbeat };
             tokio::select! {
                 biased;
                 () = stop.now.cancelled() => break,
                 () = stop.finish.cancelled(), if !finishing => {}
-                () = stop.drain.cancelled(), if !draining => look_at = Instant::now(),
+                () = stop.drain.cancelled(), if !draining => {
+                    desk.hand.put_back_early();
+                    look_at = Instant::now();
+                }
                 progress = desk.hand.progress() => {
                     let mut next = Some(progress);
                     // Those that shared a commit end together, and make room for as many.
@@ -116,11 +119,6 @@ impl Worker {
             }
         }
         worker.heartbeat.done();
-    }
-
-    /// Whether it is worth asking the outbox for more.
-    fn has_room(&self, hand: &Hand) -> bool {
-        hand.wants_more() && hand.room(self.config.concurrency) > 0
     }
 
     /// Starts as many attempts of what was fetched as there is room for.
@@ -139,7 +137,10 @@ impl Worker {
             Settlement::Delivered { .. } if ended.was_retry => {
                 desk.recovery.retry_succeeded(self.config.concurrency);
             }
-            Settlement::Retry { .. } => desk.recovery.failed(ended.asked),
+            Settlement::Retry { .. } => {
+                desk.recovery.failed(ended.asked);
+                desk.hand.put_back_early();
+            }
             Settlement::Delivered { .. } | Settlement::Dead { .. } => {}
         }
         let worker = Arc::clone(self);
@@ -168,8 +169,8 @@ impl Worker {
         Instant::now() + desk.store_backoff.next_delay()
     }
 
-    /// Takes up to `concurrency` deliveries that are due and not in hand; where there is still room, retries that have
-    /// been earned. Returns when to look again.
+    /// Takes up to `concurrency` deliveries that are due and not in hand; where these are fewer, retries that have been
+    /// earned. Returns when to look again.
     async fn fetch(&self, desk: &mut Desk) -> Result<Instant, StoreError> {
         let now = desk.time.now();
         self.correct_due_times(&desk.time, now).await?;
@@ -183,15 +184,17 @@ impl Worker {
         }
         // Whoever drains leaves for the next start what is not due.
         let earned = if desk.draining { 0 } else { desk.recovery.earned() };
-        let early = earned.min(desk.hand.room(most).saturating_sub(found));
+        let early = earned.min(most.saturating_sub(found));
         if early > 0 {
             // What is due later than that waits because its receiver asked for it, perhaps before a restart.
             let latest = attempt::later(now, self.config.backoff.max);
             let held = desk.hand.held();
             let waiting = self.store.due_besides(&held, &self.name, latest, early).await?;
+            // What a commit has moved up in the meantime is due, and earns nothing.
+            let retries = waiting.iter().filter(|delivery| delivery.attempts > 0).count();
             // What nobody waits for is not kept for later.
-            desk.recovery.spend(if waiting.len() < early { earned } else { early });
-            desk.hand.take(waiting);
+            desk.recovery.spend(if waiting.len() < early { earned } else { retries });
+            desk.hand.take_early(waiting);
         }
         let next_due = self.store.next_due(&self.name, now).await?;
         let wait =

@@ -83,6 +83,7 @@ macro_rules! tests {
             what_was_given_up_unattempted_can_be_asked_for_again
             what_waits_for_its_time_falls_due_earlier_by_as_much
             what_no_honest_clock_planned_is_due_now
+            what_an_honest_clock_planned_stays_and_is_not_counted
             what_was_delivered_before_the_instant_is_forgotten_with_its_event_and_its_job
             nothing_of_the_instant_or_after_it_is_forgotten
             what_is_pending_or_dead_is_never_forgotten

@@ -341,6 +341,9 @@ impl Outbox {
         for (id, made) in waiting {
             let earlier = made.due_at.checked_sub(by).unwrap_or(Timestamp::MIN);
             let due_at = if made.attempts == 0 || earlier > latest { now } else { earlier };
+            if due_at == made.due_at {
+                continue;
+            }
             if self.firsts.remove(&(made.due_at, *id)) {
                 self.firsts.insert((due_at, *id));
             }

@@ -85,7 +85,7 @@ pub trait Store: Send + Sync {
 
     /// For when the clock was set back: `notifier`'s pending deliveries that are due after `now` fall due earlier by
     /// `by`. One that was never tried, or that would still be due after `latest`, is due at `now`: no clock that went
-    /// on as time does has planned that. Returns how many there were.
+    /// on as time does has planned that. Returns how many fall due earlier than they did.
     async fn hasten(
         &self,
         notifier: &str,

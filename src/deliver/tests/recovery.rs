@@ -1,5 +1,7 @@
 //! The worker when a receiver that was away is back.
 
+use tokio::task::yield_now;
+
 use super::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -79,4 +81,118 @@ async fn who_drains_makes_no_early_retries() {
     timeout(Duration::from_secs(1), worker).await.expect("drains in time").unwrap();
     assert_eq!(receiver.sequences("due"), ["1"]);
     assert_eq!(office.pending().await, 20);
+}
+
+/// A store that takes its time to write. What has waited for that is there the moment somebody asks for more than is due.
+struct Slow {
+    store: Arc<MemoryStore>,
+    clock: SharedClock,
+    unwritten: Mutex<Vec<(DeliveryId, Settlement)>>,
+}
+
+impl Slow {
+    async fn write(&self) {
+        let unwritten = std::mem::take(&mut *self.unwritten.lock().unwrap());
+        for (delivery, settlement) in unwritten {
+            self.store.settle(delivery, &settlement).await.unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn due_besides(
+        &self,
+        held: &[DeliveryId],
+        notifier: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        if now > self.clock.now() {
+            // Those that have just come to write get so far.
+            yield_now().await;
+            self.write().await;
+        }
+        self.store.due_besides(held, notifier, now, limit).await
+    }
+    async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
+        self.unwritten.lock().unwrap().push((id, settlement.clone()));
+        sleep(Duration::from_millis(20)).await;
+        self.write().await;
+        Ok(())
+    }
+    async fn due(&self, name: &str, now: Timestamp, n: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.store.due(name, now, n).await
+    }
+    async fn next_due(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(name, now).await
+    }
+    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
+        self.store.standings(jobs).await
+    }
+    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
+        self.store.learn(workflow, runs).await
+    }
+    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
+        self.store.past_runs(workflow).await
+    }
+    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
+        self.store.record(change).await
+    }
+    async fn hasten(
+        &self,
+        notifier: &str,
+        now: Timestamp,
+        by: Duration,
+        latest: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.store.hasten(notifier, now, by, latest).await
+    }
+    async fn redeliver(
+        &self,
+        redelivery: &Redelivery,
+        notifiers: &[Arc<str>],
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        self.store.redeliver(redelivery, notifiers, now).await
+    }
+    async fn abandon(
+        &self,
+        notifier: &str,
+        at: Timestamp,
+        reason: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.store.abandon(notifier, at, reason, limit).await
+    }
+    async fn prune(&self, old: &Retention, from: Position, n: usize) -> Result<Pruned, StoreError> {
+        self.store.prune(old, from, n).await
+    }
+    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.store.backlog().await
+    }
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        self.store.check_writable().await
+    }
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_due_while_early_retries_are_looked_for_does_not_use_up_their_right() {
+    let office = Office::open();
+    for job in 0..60 {
+        let job = format!("job{job}");
+        office.record_failed(&job, 9 * MINUTE).await;
+        for status in [Running, Succeeded] {
+            office.record(&job, status, &["hook"]).await;
+        }
+    }
+    office.record_failed("first", Duration::ZERO).await;
+    let receiver = Receiver::new(Duration::from_millis(50), &[]);
+    let (store, clock) = (Arc::clone(&office.store), Arc::clone(&office.clock));
+    let slow = Arc::new(Slow { store, clock, unwritten: Mutex::default() });
+    office.hire_for(slow, "hook", &receiver);
+    timeout(Duration::from_secs(4), receiver.has(181)).await.expect("all of it at once");
 }

@@ -43,3 +43,12 @@ pub(in crate::store) async fn what_no_honest_clock_planned_is_due_now(store: &dy
     }
     assert_eq!(only_due(store, HOOK, at(5)).await.message.event.sequence, "2");
 }
+
+pub(in crate::store) async fn what_an_honest_clock_planned_stays_and_is_not_counted(
+    store: &dyn Store,
+) {
+    commit(store, &change(&job("a"), None, Queued, at(0))).await;
+    store.settle(only_due(store, HOOK, at(0)).await.id, &retry(300)).await.unwrap();
+    assert_eq!(store.hasten(HOOK, at(5), Duration::ZERO, at(3_605)).await.unwrap(), 0);
+    assert_eq!(store.next_due(HOOK, at(5)).await.unwrap(), Some(at(300)));
+}

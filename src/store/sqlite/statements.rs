@@ -65,7 +65,8 @@ const DEAD: &str = "UPDATE deliveries
 /// What `state <> 'delivered'` says besides lets SQLite use the index.
 pub(super) const HASTEN: &str = "UPDATE deliveries SET due_at =
         CASE WHEN attempts = 0 OR due_at - ?3 > ?4 THEN ?2 ELSE due_at - ?3 END
-    WHERE notifier = ?1 AND state = 'pending' AND state <> 'delivered' AND due_at > ?2";
+    WHERE notifier = ?1 AND state = 'pending' AND state <> 'delivered' AND due_at > ?2
+        AND (?3 > 0 OR attempts = 0 OR due_at > ?4)";
 
 /// The newest first: of a line that is given up in part, the first stays the first. What `state <> 'delivered'` says
 /// besides lets SQLite use the index.
