@@ -219,7 +219,8 @@ async fn start(
         [store]
         path = "jobs.db"
         [poll]
-        interval = "6s"
+        min_interval = "6s"
+        max_interval = "6s"
         get_rate = 100.0
         [[account]]
         name = "main"
