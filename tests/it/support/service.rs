@@ -54,6 +54,7 @@ impl Service {
     /// Adds a job that was submitted so long ago, ran for so long, and has ended.
     pub(crate) fn ended_job(&self, workflow: &str, submitted_ago: Duration, ran: Duration) {
         let spec = JobSpec {
+            status: Some(Status::Succeeded),
             submitted_ago,
             duration: Some(Distribution::Fixed(ran)),
             ..JobSpec::of(Kind::Matching, workflow)
