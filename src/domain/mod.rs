@@ -4,6 +4,7 @@
 
 mod event;
 mod job;
+mod pattern;
 mod redelivery;
 mod route;
 mod state;
@@ -14,6 +15,7 @@ pub use job::{
     ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobSummary, Observation,
     ObservedStatus, OutputSource, PastRun, UnknownName, WorkflowKey,
 };
+pub use pattern::NamePattern;
 pub use redelivery::{Redelivered, Redelivery};
 pub use route::{Filter, Route, Routing};
 pub use state::{Step, Transition, step};

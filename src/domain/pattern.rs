@@ -1,0 +1,80 @@
+//! Names with wildcards.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use wildmatch::WildMatch;
+
+/// Names of workflows, as the configuration writes them: `*` stands for any characters, `?` for one.
+#[derive(Debug, Clone)]
+pub struct NamePattern {
+    text: String,
+    matcher: WildMatch,
+}
+
+impl NamePattern {
+    /// The pattern that `text` writes. Every text is one; without a wildcard it is a name.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let matcher = WildMatch::new(&text);
+        Self { text, matcher }
+    }
+
+    /// Whether the whole of `name` fits.
+    pub fn matches(&self, name: &str) -> bool {
+        self.matcher.matches(name)
+    }
+
+    /// The one name that fits, where there is no wildcard.
+    pub fn literal(&self) -> Option<&str> {
+        (!self.text.contains(['*', '?'])).then_some(&self.text)
+    }
+
+    /// The pattern, as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for NamePattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for NamePattern {}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for NamePattern {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::new(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NamePattern;
+
+    #[test]
+    fn a_pattern_fits_the_whole_name() {
+        let pattern = NamePattern::new("customers-*");
+        assert!(pattern.matches("customers-eu") && pattern.matches("customers-"));
+        assert!(!pattern.matches("all-customers-eu") && !pattern.matches("customers"));
+        assert!(NamePattern::new("v?").matches("v1") && !NamePattern::new("v?").matches("v10"));
+    }
+
+    #[test]
+    fn only_a_pattern_without_wildcards_is_one_name() {
+        assert_eq!(NamePattern::new("customers").literal(), Some("customers"));
+        assert_eq!(NamePattern::new("customers*").literal(), None);
+        assert!(!NamePattern::new("customers").matches("Customers"));
+    }
+}
