@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::event::Event;
 use super::job::{JobKind, JobStatus};
 
-/// Which events a notifier wants. An empty list wants all.
+/// Which events a notifier wants. An empty list wants all; one that is not empty does not want events that have none
+/// of it, such as an account's alarm where workflows are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Statuses that a job reached.
+    /// Statuses that a job reached: only the events that tell of them.
     pub statuses: Vec<JobStatus>,
     /// Workflow names.
     pub workflows: Vec<String>,
@@ -24,11 +25,13 @@ impl Filter {
         fn wants<T: PartialEq>(list: &[T], value: &T) -> bool {
             list.is_empty() || list.contains(value)
         }
-        let data = &event.data;
-        wants(&self.statuses, &data.status)
-            && wants(&self.workflows, &data.workflow_name)
-            && wants(&self.accounts, &data.account)
-            && wants(&self.kinds, &data.kind)
+        fn wants_any<T: PartialEq>(list: &[T], value: Option<&T>) -> bool {
+            list.is_empty() || value.is_some_and(|value| list.contains(value))
+        }
+        wants_any(&self.statuses, event.status().as_ref())
+            && wants_any(&self.workflows, event.workflow_name().map(str::to_owned).as_ref())
+            && wants(&self.accounts, &event.account().to_owned())
+            && wants_any(&self.kinds, event.kind().as_ref())
     }
 }
 

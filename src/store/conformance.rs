@@ -1,6 +1,7 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
 mod abandonment;
+mod alarms;
 mod hastening;
 pub(super) mod model;
 mod past_runs;
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::abandonment::*;
+pub(super) use self::alarms::*;
 pub(super) use self::hastening::*;
 pub(super) use self::past_runs::*;
 pub(super) use self::redelivery::*;
 pub(super) use self::retention::*;
-use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store};
+use super::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, Store, Telling};
 use crate::domain::JobStatus::{Failed, Queued, Running, Succeeded};
 use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
 
@@ -48,6 +50,7 @@ macro_rules! tests {
             a_change_that_nobody_is_told_moves_the_status
             a_change_from_a_status_that_is_not_the_current_one_writes_nothing
             recording_the_same_change_twice_makes_one_event
+            the_events_of_a_change_are_recorded_together_and_told_in_their_order
             an_event_recorded_before_under_another_account_name_is_not_told_again
             jobs_that_differ_in_account_kind_workflow_or_id_are_different_jobs
             a_body_is_delivered_byte_for_byte
@@ -97,6 +100,18 @@ macro_rules! tests {
             a_run_that_is_known_stays_as_it_is
             of_many_past_runs_those_that_ended_last_are_kept
             the_standing_of_many_jobs_is_told_in_the_order_asked_for
+            an_alarm_is_open_from_its_raising_to_its_resolving
+            an_alarm_that_is_open_is_not_raised_again
+            an_alarm_that_is_not_open_is_not_resolved
+            an_alarm_can_be_raised_again_after_it_was_resolved_and_is_told_again
+            an_alarm_stands_in_line_with_the_events_of_its_job
+            alarms_of_workflows_and_accounts_have_lines_of_their_own
+            alarms_of_one_account_are_told_apart_from_anothers
+            a_job_of_which_there_is_only_an_alarm_has_no_status_until_it_is_recorded
+            an_open_alarm_outlives_what_was_told_of_it
+            what_alarms_told_of_is_forgotten_in_time
+            an_alarm_of_which_nobody_is_told_is_open_all_the_same
+            an_alarms_event_can_be_asked_for_again
         }
     };
     (@each $fresh:expr; $($name:ident)+) => {
@@ -150,14 +165,25 @@ pub(super) fn change(
         job: job.clone(),
         from,
         to,
-        message: Message::encode(event).unwrap(),
-        notifiers: vec![HOOK.into()],
+        tellings: vec![Telling {
+            message: Message::encode(event).unwrap(),
+            notifiers: vec![HOOK.into()],
+        }],
         recorded_at,
     }
 }
 
-pub(super) fn told_to(notifiers: &[&str], change: Change) -> Change {
-    Change { notifiers: notifiers.iter().map(|&name| name.into()).collect(), ..change }
+pub(super) fn told_to(notifiers: &[&str], mut change: Change) -> Change {
+    for telling in &mut change.tellings {
+        telling.notifiers = notifiers.iter().map(|&name| name.into()).collect();
+    }
+    change
+}
+
+/// What a change with one event tells.
+pub(super) fn message(change: &Change) -> &Message {
+    let [telling] = &*change.tellings else { panic!("{change:?}") };
+    &telling.message
 }
 
 pub(super) async fn commit(store: &dyn Store, change: &Change) {
@@ -175,7 +201,8 @@ pub(super) async fn due_events(
     now: Timestamp,
 ) -> Vec<(String, JobStatus)> {
     let due = due(store, notifier, now).await;
-    due.into_iter().map(|d| (d.message.event.subject, d.message.event.data.status)).collect()
+    let event = |event: Event| (event.subject.clone(), event.status().unwrap());
+    due.into_iter().map(|delivery| event(delivery.message.event)).collect()
 }
 
 /// The one delivery that is due.
@@ -218,7 +245,7 @@ pub(super) async fn a_change_is_due_at_once_to_each_notifier_named(store: &dyn S
     commit(store, &change).await;
     for notifier in [HOOK, TOPIC] {
         let delivery = only_due(store, notifier, at(0)).await;
-        assert_eq!(delivery.message, change.message);
+        assert_eq!(&delivery.message, message(&change));
         assert_eq!((delivery.attempts, delivery.created_at), (0, at(0)));
     }
 }
@@ -261,6 +288,27 @@ pub(super) async fn recording_the_same_change_twice_makes_one_event(store: &dyn 
     assert_eq!(due(store, HOOK, at(9)).await, []);
 }
 
+pub(super) async fn the_events_of_a_change_are_recorded_together_and_told_in_their_order(
+    store: &dyn Store,
+) {
+    let mut ended = change(&job("a"), None, Succeeded, at(0));
+    let quality = Event::of_failed_gates(&message(&ended).event, Vec::new()).unwrap();
+    let quality = Message::encode(quality).unwrap();
+    let notifiers = vec![HOOK.into(), TOPIC.into()];
+    ended.tellings.push(Telling { message: quality.clone(), notifiers });
+    commit(store, &ended).await;
+    assert_eq!(only_due(store, TOPIC, at(0)).await.message, quality, "only that was for it");
+    for expected in &ended.tellings {
+        let delivery = only_due(store, HOOK, at(0)).await;
+        assert_eq!(delivery.message, expected.message);
+        store.settle(delivery.id, &delivered(1)).await.unwrap();
+    }
+    assert_eq!(due(store, HOOK, at(9)).await, []);
+    // Both or neither.
+    assert_eq!(store.record(&ended).await.unwrap(), Recorded::Superseded(Some(Succeeded)));
+    assert_eq!(due(store, HOOK, at(9)).await, []);
+}
+
 pub(super) async fn an_event_recorded_before_under_another_account_name_is_not_told_again(
     store: &dyn Store,
 ) {
@@ -268,10 +316,10 @@ pub(super) async fn an_event_recorded_before_under_another_account_name_is_not_t
     commit(store, &first).await;
     let renamed = JobKey { account: "primary".into(), ..job("a") };
     let again = told_to(&[HOOK, TOPIC], change(&renamed, None, Running, at(5)));
-    assert_eq!(again.message.event.id, first.message.event.id);
+    assert_eq!(message(&again).event.id, message(&first).event.id);
     commit(store, &again).await;
     assert_eq!(store.status(&renamed).await.unwrap(), Some(Running));
-    assert_eq!(only_due(store, HOOK, at(9)).await.message, first.message);
+    assert_eq!(only_due(store, HOOK, at(9)).await.message, *message(&first));
     assert_eq!(due(store, TOPIC, at(9)).await, []);
 
     // Not even when the first telling is over.
@@ -304,12 +352,12 @@ pub(super) async fn jobs_that_differ_in_account_kind_workflow_or_id_are_differen
 pub(super) async fn a_body_is_delivered_byte_for_byte(store: &dyn Store) {
     let mut change = change(&job("ä'\"%_"), None, Running, at(0));
     // An encoding that no version of this program would choose.
-    let body = format!(" {}\t ", change.message.body.replace("\":", "\" :\t"));
-    change.message = Message::decode(&body).unwrap();
+    let body = format!(" {}\t ", message(&change).body.replace("\":", "\" :\t"));
+    change.tellings[0].message = Message::decode(&body).unwrap();
     commit(store, &change).await;
     let delivery = only_due(store, HOOK, at(0)).await;
     assert_eq!(*delivery.message.body, *body);
-    assert_eq!(delivery.message, change.message);
+    assert_eq!(&delivery.message, message(&change));
 }
 
 pub(super) async fn nothing_is_due_before_it_was_recorded(store: &dyn Store) {

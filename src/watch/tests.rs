@@ -19,15 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::clock::TokioClock;
 use crate::domain::{
-    Event, JobDetails, JobKind, JobSummary, ObservedStatus, PastRun, Redelivered, Redelivery,
-    Route, Routing, WorkflowKey,
+    Alarm, Event, JobDetails, JobKind, JobSummary, ObservedStatus, PastRun, Redelivered,
+    Redelivery, Route, Routing, WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{JobPage, JobSource, PageToken, WorkflowPage};
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
-    Settlement, Standing, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Raising, Recorded,
+    Resolving, Retention, Settlement, Standing, Store, StoreError,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -228,6 +228,15 @@ impl Store for Refusing {
         }
         self.store.record(change).await
     }
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        self.store.raise(raising).await
+    }
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
+        self.store.resolve(resolving).await
+    }
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        self.store.open_alarms(account).await
+    }
     async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
         self.store.standings(jobs).await
     }
@@ -423,7 +432,7 @@ async fn a_job_is_followed_to_its_end_and_every_change_is_told() {
     let store = memory();
     let (poller, notes) = poller(&service, &store, config(15));
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
-    let told: Vec<_> = events(&*store).await.iter().map(|event| event.data.status).collect();
+    let told: Vec<_> = events(&*store).await.iter().map(|event| event.status().unwrap()).collect();
     assert_eq!(told, [JobStatus::Queued, JobStatus::Running, JobStatus::Succeeded]);
     let last = notes.0.lock().unwrap().last().cloned();
     assert_eq!(last, Some((key(1), Next::Ended(JobStatus::Succeeded))));
@@ -542,8 +551,8 @@ async fn a_change_that_the_store_refuses_is_told_once_the_store_works_again() {
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     let events = events(&*store).await;
     let last = events.last().unwrap();
-    assert_eq!(last.data.status, JobStatus::Succeeded);
-    let path: usize = events.iter().map(|event| 1 + event.data.inferred.len()).sum();
+    assert_eq!(last.status(), Some(JobStatus::Succeeded));
+    let path: usize = events.iter().map(|event| 1 + event.job().unwrap().inferred.len()).sum();
     assert_eq!(path, 3, "told and inferred statuses are the whole path");
 }
 
@@ -555,7 +564,7 @@ async fn a_poll_that_breaks_off_does_not_lose_its_job() {
     let store = memory();
     let (poller, _) = poller(&service, &store, config(15));
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
-    assert_eq!(events(&*store).await.last().unwrap().data.status, JobStatus::Succeeded);
+    assert_eq!(events(&*store).await.last().unwrap().status(), Some(JobStatus::Succeeded));
 }
 
 #[tokio::test(start_paused = true)]
