@@ -42,20 +42,26 @@ pub enum EventType {
 }
 
 impl EventType {
-    const OF_JOBS: [Self; 5] = [
+    /// All of them.
+    pub const ALL: [Self; 17] = [
         Self::JobQueued,
         Self::JobRunning,
         Self::JobSucceeded,
         Self::JobFailed,
         Self::JobQualityFailed,
+        Self::AlarmRaised(AlarmName::QueuedTooLong),
+        Self::AlarmResolved(AlarmName::QueuedTooLong),
+        Self::AlarmRaised(AlarmName::RunningTooLong),
+        Self::AlarmResolved(AlarmName::RunningTooLong),
+        Self::AlarmRaised(AlarmName::RunningLongerThanUsual),
+        Self::AlarmResolved(AlarmName::RunningLongerThanUsual),
+        Self::AlarmRaised(AlarmName::Lost),
+        Self::AlarmResolved(AlarmName::Lost),
+        Self::AlarmRaised(AlarmName::AccessDenied),
+        Self::AlarmResolved(AlarmName::AccessDenied),
+        Self::AlarmRaised(AlarmName::WatchBroken),
+        Self::AlarmResolved(AlarmName::WatchBroken),
     ];
-
-    /// All types.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let raised = AlarmName::ALL.into_iter().map(Self::AlarmRaised);
-        let resolved = AlarmName::ALL.into_iter().map(Self::AlarmResolved);
-        Self::OF_JOBS.into_iter().chain(raised).chain(resolved)
-    }
 
     /// The type of the event that tells that a job reached `status`.
     pub const fn of(status: JobStatus) -> Self {
@@ -90,6 +96,13 @@ impl EventType {
             Self::AlarmResolved(alarm) => alarm.event_type(AlarmState::Resolved),
         }
     }
+
+    /// The type without what all have in common: `job.failed`.
+    pub fn short_name(self) -> &'static str {
+        let name = self.as_str();
+        let name = name.strip_prefix("dev.matchwatch.").unwrap_or(name);
+        name.rsplit_once('.').map_or(name, |(name, _version)| name)
+    }
 }
 
 impl fmt::Display for EventType {
@@ -102,7 +115,8 @@ impl FromStr for EventType {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        Self::all()
+        Self::ALL
+            .into_iter()
             .find(|event_type| event_type.as_str() == name)
             .ok_or_else(|| UnknownName(name.to_owned()))
     }

@@ -24,7 +24,7 @@ pub use job::{
 pub use pattern::NamePattern;
 pub use quality::{Amount, Gate, GateFailure, Gates, NoAmount, Share};
 pub use redelivery::{Redelivered, Redelivery};
-pub use route::{Filter, Route, Routing};
+pub use route::{EventPattern, Filter, Route, Routing};
 pub use state::{Step, Transition, step};
 pub use subject::Subject;
 pub use trial::{TestData, TestEvent};

@@ -144,7 +144,7 @@ fn encoded(event: impl serde::Serialize) -> Value {
 #[test]
 fn every_event_is_what_the_schema_says_and_has_no_field_that_it_does_not_name() {
     let events = every_event();
-    for event_type in EventType::all() {
+    for event_type in EventType::ALL {
         assert!(events.iter().any(|event| event.event_type == event_type), "{event_type}");
     }
     let (open, closed) = (validator(&schema()), validator(&closed(schema())));

@@ -190,11 +190,15 @@ fn a_stored_message_is_taken_up_as_it_was() {
 
 #[test]
 fn types_are_written_and_read_alike_everywhere() {
-    for event_type in EventType::all() {
+    for event_type in EventType::ALL {
         let json = serde_json::to_value(event_type).unwrap();
         assert_eq!(json, event_type.as_str());
         assert_eq!(serde_json::from_value::<EventType>(json).unwrap(), event_type);
         assert_eq!(event_type.as_str().parse(), Ok(event_type));
+    }
+    for alarm in AlarmName::ALL {
+        assert!(EventType::ALL.contains(&EventType::AlarmRaised(alarm)));
+        assert!(EventType::ALL.contains(&EventType::AlarmResolved(alarm)));
     }
     for status in JobStatus::ALL {
         assert_eq!(EventType::of(status).status(), Some(status));
