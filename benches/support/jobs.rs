@@ -54,6 +54,7 @@ fn details(status: JobStatus, at: Timestamp) -> JobDetails {
             records_not_processed: Some(10),
             delete_records_processed: None,
             match_ids: Some(87_654),
+            ..JobMetrics::default()
         }),
         error_details: None,
         output_source_config: Some(vec![OutputSource {
@@ -61,5 +62,6 @@ fn details(status: JobStatus, at: Timestamp) -> JobDetails {
             output_s3_path: Some("s3://a-bucket-of-some-team/matching/output/".to_owned()),
             ..OutputSource::default()
         }]),
+        job_type: None,
     }
 }

@@ -205,7 +205,11 @@ impl JobSource for Service {
         Ok(JobPage { jobs: list.iter().skip(from).take(size).map(summary).collect(), next })
     }
 
-    async fn list_workflows(&self, _page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
+    async fn list_workflows(
+        &self,
+        _kind: JobKind,
+        _page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError> {
         Ok(WorkflowPage::default())
     }
 }

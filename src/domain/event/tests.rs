@@ -136,6 +136,7 @@ fn what_the_api_told_is_told_under_its_own_names() {
             records_not_processed: Some(1),
             delete_records_processed: Some(0),
             match_ids: Some(3),
+            ..JobMetrics::default()
         }),
         error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
         output_source_config: Some(vec![OutputSource {
@@ -143,6 +144,7 @@ fn what_the_api_told_is_told_under_its_own_names() {
             output_s3_path: Some("s3://bucket/out/".into()),
             kms_arn: None,
         }]),
+        job_type: None,
     };
     let event = event(&transition(Some(JobStatus::Running), JobStatus::Failed), &details);
     let data = json_of(event)["data"].take();
