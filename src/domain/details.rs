@@ -14,9 +14,9 @@ pub struct JobDetails {
     /// When the job ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Timestamp>,
-    /// Record counts.
+    /// Record counts. Apart, because only jobs that ended have them, and there are many of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metrics: Option<JobMetrics>,
+    pub metrics: Option<Box<JobMetrics>>,
     /// Why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_details: Option<ErrorDetails>,

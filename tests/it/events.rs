@@ -30,7 +30,7 @@ fn details() -> Vec<JobDetails> {
     let whole = JobDetails {
         start_time: Some("2025-06-01T07:50:00.25Z".parse().unwrap()),
         end_time: Some("2025-06-01T07:58:30Z".parse().unwrap()),
-        metrics: Some(JobMetrics {
+        metrics: Some(Box::new(JobMetrics {
             input_records: Some(5_000_000_000),
             total_records_processed: Some(4),
             records_not_processed: Some(3),
@@ -47,7 +47,7 @@ fn details() -> Vec<JobDetails> {
             mapped_records_removed: Some(12),
             mapped_source_records_removed: Some(13),
             mapped_target_records_removed: Some(14),
-        }),
+        })),
         error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
         output_source_config: Some(vec![OutputSource {
             role_arn: Some("arn:aws:iam::123456789012:role/er".into()),
@@ -57,7 +57,7 @@ fn details() -> Vec<JobDetails> {
         job_type: Some(JobType::DeleteOnly),
     };
     let hollow = JobDetails {
-        metrics: Some(JobMetrics::default()),
+        metrics: Some(Box::default()),
         error_details: Some(ErrorDetails::default()),
         output_source_config: Some(vec![OutputSource::default()]),
         job_type: Some(JobType::Unknown("REPLAY".to_owned())),
