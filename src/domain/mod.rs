@@ -19,6 +19,6 @@ pub use job::{
 };
 pub use pattern::NamePattern;
 pub use redelivery::{Redelivered, Redelivery};
-pub use route::{Filter, Route, Routing};
+pub use route::{EventPattern, Filter, Route, Routing};
 pub use state::{Step, Transition, step};
 pub use trial::{TestData, TestEvent};
