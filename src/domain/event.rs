@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::alarm::{Alarm, AlarmData, AlarmKey, AlarmName, AlarmState};
-use super::job::{JobDetails, JobKey, JobKind, JobStatus, UnknownName, WorkflowKey};
+use super::details::JobDetails;
+use super::job::{JobKey, JobKind, JobStatus, UnknownName, WorkflowKey};
 use super::quality::GateFailure;
 use super::state::Transition;
 use super::subject::Subject;

@@ -3,6 +3,7 @@
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
 mod alarm;
+mod details;
 mod event;
 mod job;
 mod pattern;
@@ -16,10 +17,11 @@ mod trial;
 pub use alarm::{
     Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
 };
+pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};
 pub use job::{
-    ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobSummary, Observation,
-    ObservedStatus, OutputSource, PastRun, UnknownName, WorkflowKey,
+    JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,
+    WorkflowKey,
 };
 pub use pattern::NamePattern;
 pub use quality::{Amount, Gate, GateFailure, Gates, NoAmount, Share};

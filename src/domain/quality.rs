@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::JobMetrics;
+use super::details::JobMetrics;
 
 /// What a job that SUCCEEDED must have done to count as a success. What is `None` is not asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

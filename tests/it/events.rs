@@ -1,9 +1,11 @@
 //! docs/events.md is the contract of every event: its schema, its examples and its ids hold.
 
+use std::collections::HashSet;
+
 use matchwatch::domain::{
     Alarm, AlarmFacts, AlarmKey, AlarmName, CountedFrom, ErrorDetails, Event, EventData, EventType,
-    Gates, JobAhead, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message, ObservedStatus,
-    OutputSource, Step, Subject, TestEvent, Transition, step,
+    Gates, JobAhead, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobType, Message,
+    ObservedStatus, OutputSource, Step, Subject, TestEvent, Transition, step,
 };
 use serde_json::{Value, json};
 
@@ -29,24 +31,37 @@ fn details() -> Vec<JobDetails> {
     let whole = JobDetails {
         start_time: Some("2025-06-01T07:50:00.25Z".parse().unwrap()),
         end_time: Some("2025-06-01T07:58:30Z".parse().unwrap()),
-        metrics: Some(JobMetrics {
+        metrics: Some(Box::new(JobMetrics {
             input_records: Some(5_000_000_000),
             total_records_processed: Some(4),
             records_not_processed: Some(3),
             delete_records_processed: Some(0),
             match_ids: Some(1),
-        }),
+            total_mapped_records: Some(5_000_000_001),
+            total_mapped_source_records: Some(5),
+            total_mapped_target_records: Some(6),
+            unique_records_loaded: Some(7),
+            new_mapped_records: Some(8),
+            new_mapped_source_records: Some(9),
+            new_mapped_target_records: Some(10),
+            new_unique_records_loaded: Some(11),
+            mapped_records_removed: Some(12),
+            mapped_source_records_removed: Some(13),
+            mapped_target_records_removed: Some(14),
+        })),
         error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
         output_source_config: Some(vec![OutputSource {
             role_arn: Some("arn:aws:iam::123456789012:role/er".into()),
             output_s3_path: Some("s3://bucket/".into()),
             kms_arn: Some("arn:aws:kms:eu-west-1:123456789012:key/k".into()),
         }]),
+        job_type: Some(JobType::DeleteOnly),
     };
     let hollow = JobDetails {
-        metrics: Some(JobMetrics::default()),
+        metrics: Some(Box::default()),
         error_details: Some(ErrorDetails::default()),
         output_source_config: Some(vec![OutputSource::default()]),
+        job_type: Some(JobType::Unknown("REPLAY".to_owned())),
         ..JobDetails::default()
     };
     vec![whole, hollow, JobDetails::default()]
@@ -67,7 +82,7 @@ fn every_transition() -> Vec<Transition> {
 fn every_event() -> Vec<Event> {
     let mut events = Vec::new();
     let observed_at = "2025-06-01T08:00:00.123456Z".parse().unwrap();
-    for kind in [JobKind::Matching, JobKind::IdMapping] {
+    for kind in JobKind::ALL {
         let key = JobKey {
             account: "main".into(),
             kind,
@@ -79,7 +94,7 @@ fn every_event() -> Vec<Event> {
                 let event =
                     Event::of_transition(&key, "eu-west-1", &transition, &details, observed_at);
                 if event.status() == Some(JobStatus::Succeeded) {
-                    let failures = strict_gates().check(details.metrics.as_ref());
+                    let failures = strict_gates().check(details.metrics.as_deref());
                     events.extend(Event::of_failed_gates(&event, failures));
                 }
                 events.push(event);
@@ -159,6 +174,7 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
     let validator = validator(&schema());
     let mut event = examples().remove(3);
     event["data"]["truncated"] = true.into();
+    event["data"]["jobType"] = "BATCH".into();
     event["data"]["addedLater"] = json!({ "by": "a newer version" });
     assert_valid(&validator, &event);
     for (pointer, wrong) in [
@@ -177,6 +193,7 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
         ("/data/durationSeconds", json!("8.5")),
         ("/data/endTime", json!(1_748_764_800)),
         ("/data/errorDetails/errorMessage", Value::Null),
+        ("/data/jobType", json!("")),
         ("/data/truncated", json!(false)),
     ] {
         let mut event = event.clone();
@@ -218,17 +235,21 @@ fn the_schema_takes_no_test_for_a_job_and_no_job_for_a_test() {
 }
 
 #[test]
-fn there_is_an_example_of_each_type_and_each_is_valid() {
+fn there_is_an_example_of_each_type_and_of_each_kind_and_each_is_valid() {
     let validator = validator(&closed(schema()));
     let types: Vec<_> = examples().iter().map(|example| example["type"].clone()).collect();
     let of_jobs = JobStatus::ALL.map(|status| EventType::of(status).as_str());
     let others = [
+        // Of an ID mapping job.
+        EventType::JobSucceeded.as_str(),
         EventType::JobQualityFailed.as_str(),
         EventType::AlarmRaised(AlarmName::QueuedTooLong).as_str(),
         EventType::AlarmResolved(AlarmName::QueuedTooLong).as_str(),
         TestEvent::TYPE,
     ];
     assert_eq!(types, [of_jobs.as_slice(), &others].concat());
+    let kinds: HashSet<_> = examples().iter().map(|e| e["data"]["kind"].clone()).collect();
+    assert!(JobKind::ALL.iter().all(|kind| kinds.contains(&json!(kind))), "{kinds:?}");
     for example in examples() {
         assert_valid(&validator, &example);
     }
@@ -269,5 +290,5 @@ fn made_again(documented: &Event) -> Event {
         return made;
     }
     let gates = Gates { max_unprocessed: Some("5%".parse().unwrap()), ..Gates::default() };
-    Event::of_failed_gates(&made, gates.check(data.details.metrics.as_ref())).unwrap()
+    Event::of_failed_gates(&made, gates.check(data.details.metrics.as_deref())).unwrap()
 }
