@@ -72,7 +72,7 @@ pub(in crate::store) async fn an_alarm_is_open_from_its_raising_to_its_resolving
     assert_eq!(store.open_alarms(None).await.unwrap(), []);
     let lost = alarm(AlarmName::Lost, job("a"), 0);
     assert!(raise(store, &lost).await);
-    assert_eq!(store.open_alarms(None).await.unwrap(), [lost.clone()]);
+    assert_eq!(store.open_alarms(None).await.unwrap(), *std::slice::from_ref(&lost));
     let delivery = only_due(store, HOOK, at(0)).await;
     assert_eq!(delivery.message, raising(&lost).telling.message);
     assert_eq!((delivery.attempts, delivery.created_at), (0, at(0)));
