@@ -29,7 +29,7 @@ async fn seen_late(store: &dyn Store, service: &Service, job: &JobKey) -> f64 {
     let told = events(store).await;
     let started = told
         .iter()
-        .find(|event| event.subject == *job.job_id && event.data.status == JobStatus::Running);
+        .find(|event| event.subject == *job.job_id && event.status() == Some(JobStatus::Running));
     let seen_at = started.expect("every start is told").time.duration_since(Timestamp::UNIX_EPOCH);
     seen_at.as_secs_f64() - service.lives[job].runs_at.as_secs_f64()
 }
