@@ -132,12 +132,20 @@ impl Args {
         followed: &Followed,
         job_ids: &[std::sync::Arc<str>],
     ) -> anyhow::Result<source::Config> {
-        let configured = configured_access(followed, job_ids)?;
+        let mut configured = configured_access(followed, job_ids)?;
+        if self.profile.is_some() || self.no_sign_request {
+            // Other credentials than the account's: nothing says that they may assume its role.
+            configured.role = None;
+        }
+        if self.endpoint_url.is_some() {
+            (configured.use_fips, configured.use_dualstack) = (None, None);
+        }
         let access = Access {
             region: self.region.clone().or(configured.region),
             profile: self.profile.clone().or(configured.profile),
             endpoint_url: self.endpoint_url.clone().or(configured.endpoint_url),
             no_sign_request: self.no_sign_request || configured.no_sign_request,
+            ..configured
         };
         Ok(source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT })
     }
