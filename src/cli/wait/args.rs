@@ -25,13 +25,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(super) workflow_name: Option<String>,
 
-    /// Give up after this long, as in 90s or 2h30m [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) timeout: Option<Duration>,
-
     /// End with the first job that ends, and by its outcome
     #[arg(long)]
     pub(super) any: bool,
+
+    #[command(flatten)]
+    pub(super) following: Following,
+}
+
+/// How jobs are followed to their end: the flags of every command that waits.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Following {
+    /// Give up after this long, as in 90s or 2h30m [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) timeout: Option<Duration>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -68,6 +75,10 @@ pub(crate) struct Args {
     /// A configuration whose watches say which workflow and account a job belongs to
     #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
     config: Option<PathBuf>,
+
+    /// An account of --config [default: the one whose watches name the jobs, else the only one]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    account: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -120,10 +131,17 @@ fn url(text: &str) -> Result<String, String> {
     parse_http(text).map(|_| text.to_owned())
 }
 
-impl Args {
+impl Following {
     /// What the configuration says about jobs, where there is one.
     pub(super) fn followed(&self) -> Result<Followed, Failure> {
-        self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
+        let Some(config) = self.config.as_deref() else {
+            return Ok(Followed::default());
+        };
+        let followed = config_args::load_followed(config)?;
+        match self.account.as_deref() {
+            Some(account) => only(followed, account).map_err(Failure::usage),
+            None => Ok(followed),
+        }
     }
 
     /// How the account is asked. Flags win over the account that the configuration names for the jobs.
@@ -166,25 +184,37 @@ impl Args {
         }
     }
 
-    /// The flags that a command needs to ask the same account the same way.
-    pub(super) fn account_flags(&self) -> String {
+    /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
+    pub(super) fn account_flags(&self, workflow_name: Option<&str>) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 flags += &format!(" {name} {value}");
             }
         };
-        add("--workflow-name", self.workflow_name.as_deref());
+        add("--workflow-name", workflow_name);
         add("--region", self.region.as_deref());
         add("--profile", self.profile.as_deref());
         add("--endpoint-url", self.endpoint_url.as_deref());
         let config = self.config.as_ref().map(|path| path.display().to_string());
         add("--config", config.as_deref());
+        add("--account", self.account.as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }
         flags
     }
+}
+
+/// What is followed in this account. The same job id in another one is another job.
+fn only(mut followed: Followed, account: &str) -> anyhow::Result<Followed> {
+    if !followed.accounts.iter().any(|known| *known.name == *account) {
+        let known: Vec<&str> = followed.accounts.iter().map(|known| &*known.name).collect();
+        bail!("--account {account}: the configuration has {} only", known.join(", "));
+    }
+    followed.accounts.retain(|known| *known.name == *account);
+    followed.watches.retain(|watch| *watch.account == *account);
+    Ok(followed)
 }
 
 /// The access of the account whose watches name the jobs; of the only account, where none does.

@@ -4,6 +4,7 @@ mod answers;
 mod credentials;
 mod endpoints;
 mod failures;
+mod id_mapping;
 mod refusals;
 
 use std::time::Duration;
@@ -28,6 +29,10 @@ fn job() -> JobKey {
         workflow_name: "customers".into(),
         job_id: "job-1".into(),
     }
+}
+
+fn id_mapping_job() -> JobKey {
+    JobKey { kind: JobKind::IdMapping, workflow_name: "households".into(), ..job() }
 }
 
 fn workflow() -> WorkflowKey {
