@@ -225,7 +225,7 @@ enum Why {
     /// STS said so, in these words.
     Said { words: String, may_pass: bool },
     /// There was no answer to be understood.
-    Unanswered(SdkError<AssumeRoleError>),
+    Unanswered(Box<SdkError<AssumeRoleError>>),
 }
 
 impl NotAssumed {
@@ -242,7 +242,7 @@ impl NotAssumed {
                     || [THROTTLING_ERRORS, TRANSIENT_ERRORS, OUTAGE].concat().contains(&code);
                 Why::Said { words: format!("{code}{line} (HTTP {status})"), may_pass }
             }
-            _ => Why::Unanswered(error),
+            _ => Why::Unanswered(Box::new(error)),
         };
         Self { role_arn: role.arn.clone(), why }
     }
@@ -283,7 +283,7 @@ impl Error for NotAssumed {
         };
         let mut causes = iter::successors(error.source(), |&error| error.source());
         let of_base = causes.find(|error| error.is::<CredentialsError>());
-        of_base.or(Some(error))
+        of_base.or(Some(&**error))
     }
 }
 
