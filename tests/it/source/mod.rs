@@ -6,6 +6,7 @@ mod endpoints;
 mod failures;
 mod id_mapping;
 mod refusals;
+mod starts;
 
 use std::time::Duration;
 
