@@ -114,6 +114,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("backoff", &["backoff"]),
     ("clap", &["cli", "main"]),
     ("indicatif", &["cli"]),
+    ("mimalloc", &["main"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),
     ("rustls", &["tls"]),
