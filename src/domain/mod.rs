@@ -4,6 +4,7 @@
 
 mod event;
 mod job;
+mod job_set;
 mod pattern;
 mod redelivery;
 mod route;
@@ -15,6 +16,7 @@ pub use job::{
     ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobSummary, Observation,
     ObservedStatus, OutputSource, PastRun, UnknownName, WorkflowKey,
 };
+pub use job_set::JobSet;
 pub use pattern::NamePattern;
 pub use redelivery::{Redelivered, Redelivery};
 pub use route::{Filter, Route, Routing};
