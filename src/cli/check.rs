@@ -101,14 +101,18 @@ fn notifier(notifier: &NotifierSettings) -> String {
         NotifierAdapter::Command(command) => command.command.first().map_or("", String::as_str),
     };
     let filter = &notifier.filter;
-    let statuses = match filter.statuses.as_slice() {
-        [] => "every transition".to_owned(),
-        some => some.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", "),
+    let statuses = match listed(&filter.statuses) {
+        none if none.is_empty() && filter.events.is_empty() => "every transition".to_owned(),
+        none if none.is_empty() => listed(&filter.events),
+        statuses => statuses,
     };
+    let events = if filter.statuses.is_empty() { String::new() } else { listed(&filter.events) };
     let narrowed = [
-        ("workflows", filter.workflows.join(", ")),
+        ("events", events),
+        ("workflows", listed(&filter.workflows)),
         ("accounts", filter.accounts.join(", ")),
-        ("kinds", filter.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")),
+        ("regions", filter.regions.join(", ")),
+        ("kinds", listed(&filter.kinds)),
     ];
     let narrowed: String = narrowed
         .iter()
@@ -116,6 +120,10 @@ fn notifier(notifier: &NotifierSettings) -> String {
         .map(|(what, names)| format!(", {what} {names}"))
         .collect();
     format!("  notifier  {} tells {adapter}: {statuses}{narrowed}", notifier.name)
+}
+
+fn listed(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn counted(count: usize, what: &str) -> String {

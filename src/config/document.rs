@@ -39,12 +39,15 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let deliver = deliver(root.section("deliver", "[deliver]"));
     let shutdown_grace = serve(root.section("serve", "[serve]"));
     let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
-    let (notifiers, notifier_names) =
+    let (notifiers, filters, notifier_names) =
         notifiers::notifiers(root.sections("notifier", "[[notifier]]"), &account_names);
     let watches =
         watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifier_names);
     if watches.is_empty() {
         root.warn_of_all("[[watch]]", "there is none: nothing is watched");
+    }
+    for filter in &filters {
+        filter.warn_of_vain(&root, &accounts, &watches);
     }
     root.finish();
     Settings {

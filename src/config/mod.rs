@@ -5,12 +5,13 @@
 //!
 //! - `sources`, `tree`: text in, one tree of values out, each of which knows where it was written.
 //! - `section`, `value`, `adapter`: tools that read keys and tell what is wrong with them.
-//! - `document`, `accounts`, `watches`, `notifiers`: which keys there are, and what they mean.
+//! - `document`, `accounts`, `watches`, `notifiers`, `filters`: which keys there are, and what they mean.
 //! - `problem`, `syntax`, `suggest`: how it is told.
 
 mod accounts;
 mod adapter;
 mod document;
+mod filters;
 mod names;
 mod notifiers;
 mod problem;

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
-
 use super::adapter;
+use super::filters::WrittenFilter;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{NotifierAdapter, NotifierSettings};
-use super::value::{name, one_of, role_arn, topic_arn, workflow_name};
-use crate::domain::{Filter, JobKind, JobStatus};
+use super::value::{name, one_of, role_arn, topic_arn};
+use crate::domain::Filter;
 use crate::notify;
 use crate::secret::{Secret, SecretError};
 use crate::url::{parse_endpoint, parse_http};
@@ -49,11 +48,11 @@ pub(super) fn names(sections: Vec<Section<'_>>) -> Vec<Arc<str>> {
     sections.into_iter().filter_map(|mut section| section.get("name", name)).collect()
 }
 
-/// Reads the notifiers; where there is none, events go to standard output.
+/// Reads the notifiers, and their filters as they are written; where there is none, events go to standard output.
 pub(super) fn notifiers(
     sections: Vec<Section<'_>>,
     accounts: &Names,
-) -> (Vec<NotifierSettings>, Names) {
+) -> (Vec<NotifierSettings>, Vec<WrittenFilter>, Names) {
     let mut names = Names::of("notifier");
     if sections.is_empty() {
         let stdout = NotifierSettings {
@@ -62,40 +61,24 @@ pub(super) fn notifiers(
             adapter: NotifierAdapter::Stdout,
         };
         names.known.push(stdout.name.clone());
-        return (vec![stdout], names);
+        return (vec![stdout], Vec::new(), names);
     }
+    let mut filters = Vec::new();
     let notifiers = sections
         .into_iter()
         .filter_map(|mut section| {
             let name = section.require("name", "name = \"ops\"", name);
             let name = names.add(&section, name);
-            let filter = filter(&mut section, accounts);
+            let written = WrittenFilter::read(&mut section, Arc::clone(&name), accounts);
+            let filter = written.filter();
+            filters.push(written);
             let notifier_type = section.require("type", "type = \"webhook\"", one_of(&TYPES))?;
             let adapter = adapter(&mut section, notifier_type.into_inner());
             section.finish();
             Some(NotifierSettings { name, filter, adapter: adapter? })
         })
         .collect();
-    (notifiers, names)
-}
-
-fn filter(section: &mut Section<'_>, accounts: &Names) -> Filter {
-    let statuses = JobStatus::ALL.map(|status| (status.as_str(), status));
-    let kinds = [JobKind::Matching, JobKind::IdMapping].map(|kind| (kind.as_str(), kind));
-    fn values<T>(list: Option<Vec<Spanned<T>>>) -> Vec<T> {
-        list.unwrap_or_default().into_iter().map(Spanned::into_inner).collect()
-    }
-    Filter {
-        statuses: values(section.list("statuses", one_of(&statuses))),
-        workflows: values(section.list("workflows", |v| workflow_name(v).map(|w| w.to_string()))),
-        accounts: section
-            .list("accounts", name)
-            .unwrap_or_default()
-            .into_iter()
-            .map(|name| accounts.check(section, "accounts", name).to_string())
-            .collect(),
-        kinds: values(section.list("kinds", one_of(&kinds))),
-    }
+    (notifiers, filters, names)
 }
 
 fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAdapter> {

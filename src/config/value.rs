@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::suggest::instead;
+use crate::domain::NamePattern;
 use crate::duration;
 use crate::tls::CaBundle;
 use crate::url::parse_endpoint;
@@ -149,6 +150,19 @@ pub(super) fn workflow_name(value: &DeValue<'_>) -> Read<Arc<str>> {
     }
     Err(format!(
         "`{given}` cannot be the name of a workflow; those have up to 255 letters, digits, `-` or `_`"
+    ))
+}
+
+/// A name of a workflow, or a pattern that stands for several: `*` for any characters, `?` for one.
+pub(super) fn workflow_pattern(value: &DeValue<'_>) -> Read<NamePattern> {
+    let given = text(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '?');
+    if given.len() <= 255 && given.chars().all(fits) {
+        return Ok(NamePattern::new(given));
+    }
+    Err(format!(
+        "`{given}` fits no name of a workflow; those have up to 255 letters, digits, `-` or `_`, and `*` and `?` \
+         stand for any of them"
     ))
 }
 

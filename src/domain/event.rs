@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::job::{JobDetails, JobKey, JobKind, JobStatus, UnknownName};
+use super::details::JobDetails;
+use super::job::{JobKey, JobKind, JobStatus, UnknownName};
 use super::state::Transition;
 
 /// Namespace of event ids: UUIDv5 of `matchwatch.dev` in the DNS namespace.
@@ -35,6 +36,10 @@ pub enum EventType {
 }
 
 impl EventType {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::JobQueued, Self::JobRunning, Self::JobSucceeded, Self::JobFailed];
+
     /// The type of the event that tells that a job reached `status`.
     pub const fn of(status: JobStatus) -> Self {
         match status {
@@ -54,6 +59,13 @@ impl EventType {
             Self::JobFailed => "dev.matchwatch.job.failed.v1",
         }
     }
+
+    /// The type without what all have in common: `job.failed`.
+    pub fn short_name(self) -> &'static str {
+        let name = self.as_str();
+        let name = name.strip_prefix("dev.matchwatch.").unwrap_or(name);
+        name.rsplit_once('.').map_or(name, |(name, _version)| name)
+    }
 }
 
 impl fmt::Display for EventType {
@@ -66,7 +78,7 @@ impl FromStr for EventType {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        [Self::JobQueued, Self::JobRunning, Self::JobSucceeded, Self::JobFailed]
+        Self::ALL
             .into_iter()
             .find(|event_type| event_type.as_str() == name)
             .ok_or_else(|| UnknownName(name.to_owned()))

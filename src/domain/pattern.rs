@@ -26,6 +26,34 @@ impl NamePattern {
         self.matcher.matches(name)
     }
 
+    /// Whether some name fits both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (ours, theirs): (Vec<char>, Vec<char>) =
+            (self.text.chars().collect(), other.text.chars().collect());
+        // Whether the rest of `ours` from the character in hand, and the rest of `theirs` from each of its own,
+        // overlap; filled from the ends.
+        let mut below: Vec<bool> = vec![false; theirs.len() + 1];
+        for at in (0..=ours.len()).rev() {
+            let one = ours.get(at);
+            let mut row = vec![false; theirs.len() + 1];
+            for of_theirs in (0..=theirs.len()).rev() {
+                let other = theirs.get(of_theirs);
+                row[of_theirs] = match (one, other) {
+                    (None, None) => true,
+                    // A star is nothing, or the other's next character and a star again.
+                    (Some('*'), _) => below[of_theirs] || other.is_some() && row[of_theirs + 1],
+                    (_, Some('*')) => row[of_theirs + 1] || one.is_some() && below[of_theirs],
+                    (Some(one), Some(other)) => {
+                        (*one == '?' || *other == '?' || one == other) && below[of_theirs + 1]
+                    }
+                    (None, Some(_)) | (Some(_), None) => false,
+                };
+            }
+            below = row;
+        }
+        below[0]
+    }
+
     /// The one name that fits, where there is no wildcard.
     pub fn literal(&self) -> Option<&str> {
         (!self.text.contains(['*', '?'])).then_some(&self.text)
@@ -69,6 +97,34 @@ mod tests {
         assert!(pattern.matches("customers-eu") && pattern.matches("customers-"));
         assert!(!pattern.matches("all-customers-eu") && !pattern.matches("customers"));
         assert!(NamePattern::new("v?").matches("v1") && !NamePattern::new("v?").matches("v10"));
+    }
+
+    #[test]
+    fn patterns_overlap_where_one_name_fits_both() {
+        for (one, other) in [
+            ("", ""),
+            ("*", ""),
+            ("customers", "customers"),
+            ("customers-*", "customers-eu"),
+            ("customers-*", "*-eu"),
+            ("a*c", "ab*"),
+            ("a?c", "ab?"),
+            ("*b*", "a*"),
+        ] {
+            let (one, other) = (NamePattern::new(one), NamePattern::new(other));
+            assert!(one.overlaps(&other) && other.overlaps(&one), "{one} and {other}");
+        }
+        for (one, other) in [
+            ("", "?"),
+            ("customers", "suppliers"),
+            ("customers-*", "customers"),
+            ("a*", "b*"),
+            ("*a", "*b"),
+            ("?", "??*"),
+        ] {
+            let (one, other) = (NamePattern::new(one), NamePattern::new(other));
+            assert!(!one.overlaps(&other) && !other.overlaps(&one), "{one} and {other}");
+        }
     }
 
     #[test]

@@ -1,34 +1,70 @@
 //! Which notifiers an event goes to.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::event::Event;
+use super::event::{Event, EventType};
 use super::job::{JobKind, JobStatus};
+use super::pattern::NamePattern;
 
 /// Which events a notifier wants. An empty list wants all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Statuses that a job reached.
-    pub statuses: Vec<JobStatus>,
-    /// Workflow names.
-    pub workflows: Vec<String>,
     /// Account names.
     pub accounts: Vec<String>,
+    /// AWS Regions.
+    pub regions: Vec<String>,
+    /// Workflow names.
+    pub workflows: Vec<NamePattern>,
     /// Kinds of jobs.
     pub kinds: Vec<JobKind>,
+    /// Statuses that a job reached.
+    pub statuses: Vec<JobStatus>,
+    /// Types of events.
+    pub events: Vec<EventPattern>,
 }
 
 impl Filter {
     /// Whether the notifier wants `event`.
     pub fn accepts(&self, event: &Event) -> bool {
-        fn wants<T: PartialEq>(list: &[T], value: &T) -> bool {
-            list.is_empty() || list.contains(value)
+        fn wants<T>(list: &[T], fits: impl FnMut(&T) -> bool) -> bool {
+            list.is_empty() || list.iter().any(fits)
         }
         let data = &event.data;
-        wants(&self.statuses, &data.status)
-            && wants(&self.workflows, &data.workflow_name)
-            && wants(&self.accounts, &data.account)
-            && wants(&self.kinds, &data.kind)
+        wants(&self.accounts, |account| *account == data.account)
+            && wants(&self.regions, |region| *region == data.region)
+            && wants(&self.workflows, |pattern| pattern.matches(&data.workflow_name))
+            && wants(&self.kinds, |kind| *kind == data.kind)
+            && wants(&self.statuses, |status| *status == data.status)
+            && wants(&self.events, |pattern| pattern.matches(event.event_type))
+    }
+}
+
+/// Types of events, as the configuration writes them: `job.failed`, or `*.failed`, or the whole type
+/// `dev.matchwatch.job.failed.v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPattern(NamePattern);
+
+impl EventPattern {
+    /// The pattern that `text` writes.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(NamePattern::new(text))
+    }
+
+    /// Whether events of this type fit.
+    pub fn matches(&self, event_type: EventType) -> bool {
+        self.0.matches(event_type.short_name()) || self.0.matches(event_type.as_str())
+    }
+
+    /// The one name that fits, where there is no wildcard.
+    pub fn literal(&self) -> Option<&str> {
+        self.0.literal()
+    }
+}
+
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -60,5 +96,69 @@ impl Routing {
             .filter(|route| route.filter.accepts(event))
             .map(|route| Arc::clone(&route.notifier))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{JobDetails, JobKey, Transition};
+
+    fn event(workflow_name: &str, to: JobStatus) -> Event {
+        let key = JobKey {
+            account: "main".into(),
+            kind: JobKind::Matching,
+            workflow_name: workflow_name.into(),
+            job_id: "0123456789abcdef0123456789abcdef".into(),
+        };
+        let transition = Transition { from: None, to, inferred: Vec::new() };
+        let observed_at = "2025-06-01T08:00:00Z".parse().unwrap();
+        Event::of_transition(&key, "eu-west-1", &transition, &JobDetails::default(), observed_at)
+    }
+
+    fn patterns(texts: &[&str]) -> Vec<EventPattern> {
+        texts.iter().map(|text| EventPattern::new(*text)).collect()
+    }
+
+    #[test]
+    fn a_filter_lets_pass_what_fits_each_of_its_lists() {
+        let event = event("customers-eu", JobStatus::Failed);
+        let all = Filter {
+            accounts: vec!["other".into(), "main".into()],
+            regions: vec!["us-east-1".into(), "eu-west-1".into()],
+            workflows: vec![NamePattern::new("suppliers"), NamePattern::new("customers-*")],
+            kinds: vec![JobKind::Matching],
+            statuses: vec![JobStatus::Succeeded, JobStatus::Failed],
+            events: patterns(&["job.failed"]),
+        };
+        assert!(Filter::default().accepts(&event) && all.accepts(&event));
+        for narrower in [
+            Filter { accounts: vec!["other".into()], ..all.clone() },
+            Filter { regions: vec!["us-east-1".into()], ..all.clone() },
+            Filter { workflows: vec![NamePattern::new("customers")], ..all.clone() },
+            Filter { kinds: vec![JobKind::IdMapping], ..all.clone() },
+            Filter { statuses: vec![JobStatus::Succeeded], ..all.clone() },
+            Filter { events: patterns(&["job.succeeded"]), ..all.clone() },
+        ] {
+            assert!(!narrower.accepts(&event), "{narrower:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_named_short_or_whole_and_with_wildcards() {
+        let failed = EventType::JobFailed;
+        for text in [
+            "job.failed",
+            "dev.matchwatch.job.failed.v1",
+            "dev.matchwatch.job.*",
+            "job.*",
+            "*.failed",
+            "*",
+        ] {
+            assert!(EventPattern::new(text).matches(failed), "{text}");
+        }
+        for text in ["failed", "job", "job.succeeded", "alarm.*", "dev.matchwatch.job.failed.v2"] {
+            assert!(!EventPattern::new(text).matches(failed), "{text}");
+        }
     }
 }

@@ -6,38 +6,33 @@
 //!                                     └─▶ listed: the workflow's deadline, for all its jobs together
 //! ```
 
+mod answers;
+mod intervals;
+mod learning;
 mod lists;
 mod prices;
 mod spare;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::cadence::{Ahead, Eta, queued_delay};
 use super::follow_up::Record;
 use super::price::Demand;
 use super::roster::{JobIndex, Roster, Tracked, WorkflowIndex};
 use super::sightings::Sightings;
-use super::workflow::Mode;
-use super::{Budgets, Config, Next, Patience, Place, Scheduler, WatchedJob};
-use crate::domain::{JobKey, JobStatus, PastRun, WorkflowKey};
-use crate::source::SourceError;
+use super::{Budgets, Config, Patience, Place, Scheduler, WatchedJob};
+use crate::domain::{JobKey, WorkflowKey};
 
+pub(super) use answers::Answered;
 pub(super) use lists::Sight;
 use prices::Paid;
 use spare::Stretched;
-
-/// Jobs in the queue that are told apart by how many stand before them; all further ones count as the last of these.
-const TOLD_APART: usize = 4;
-/// Jobs at work that are looked at to learn from how long they have run: learning costs the same however many there are.
-const LEARNED_FROM: usize = 128;
-/// So many are searched for them, where several workflows are at work.
-const SEARCHED: usize = 1_024;
+pub(super) use turns::Turn;
 
 /// The plan of all questions to one account.
 pub(super) struct Agenda {
@@ -58,17 +53,6 @@ pub(super) struct Agenda {
     at_once: Instant,
     /// Jobs that were announced.
     expected: usize,
-}
-
-/// What is to be done now, of one kind of question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Turn<K> {
-    /// This question is sent, so long after its time.
-    Ask(K, Duration),
-    /// The next one is not sent before this.
-    Wait(Instant),
-    /// There is none.
-    Nothing,
 }
 
 /// A job is followed from now on.
@@ -181,274 +165,9 @@ impl Agenda {
         roster.into_jobs().map(place).collect()
     }
 
-    /// The next question about one job.
-    pub(super) fn next_job(&mut self, now: Instant) -> Turn<JobIndex> {
-        loop {
-            let (roster, at_once) = (&self.roster, self.at_once);
-            self.gets
-                .line_up(now, |index, deadline| too_late_at(roster.job(*index), deadline, at_once));
-            let Some(&index) = self.gets.first_due() else {
-                return match self.gets.next_deadline() {
-                    Some(deadline) => self.ask_early(now, deadline),
-                    None => Turn::Nothing,
-                };
-            };
-            // One that a list answers for since then needs no question of its own, unless it is to answer by itself.
-            if self.is_listed(index) && self.roster.job(index).is_some_and(|job| !job.own) {
-                self.gets.take(&index);
-                self.gets.give_back(&index, None);
-                continue;
-            }
-            if let Err(ready_at) = self.budgets.gets.pacer().acquire(now) {
-                return Turn::Wait(ready_at);
-            }
-            self.gets.take(&index);
-            let Some(job) = self.roster.job_mut(index) else { continue };
-            // One that is to answer by itself has no time of its own to be late for.
-            let late = match std::mem::take(&mut job.own) {
-                true => Duration::ZERO,
-                false => now.saturating_duration_since(job.answered_at + job.interval),
-            };
-            return Turn::Ask(index, late);
-        }
-    }
-
-    /// A job answered: it has this status now, which is recorded. Returns what happens next with it, and how long it ran
-    /// if it ended and that is known.
-    pub(super) fn answered(
-        &mut self,
-        index: JobIndex,
-        status: Option<JobStatus>,
-        told: Answered,
-    ) -> Option<(Next, Option<PastRun>)> {
-        let Answered { start_time, end_time, now, at } = told;
-        let job = self.roster.job_mut(index)?;
-        let before = job.status;
-        if let Some(status) = status {
-            job.sightings.saw(status, start_time, at);
-        }
-        let run = status.is_some_and(JobStatus::is_terminal).then(|| past_run(job, end_time));
-        self.roster.move_to(index, status);
-        if let Some(run) = run {
-            let job = self.leave(index)?;
-            let next = Next::Ended(status?);
-            if before.is_some() {
-                self.call_up_next(&job.key, end_time.unwrap_or(at), now, at);
-            }
-            match &run {
-                Some(run) => drop(self.learn(job.workflow, vec![run.clone()], now, at)),
-                None => self.roster.workflow_mut(job.workflow).look_back_if_little_is_known(),
-            }
-            return Some((next, run));
-        }
-        let interval = self.stays(index, now, at)?;
-        let job = self.roster.job_mut(index)?;
-        job.record.answered();
-        let (workflow, own) = (job.workflow, job.own);
-        let deadline = match own {
-            // While the question was under way, something else told that there is more to know.
-            true => Some(self.at_once),
-            false => (!self.is_listed(index)).then(|| now + interval),
-        };
-        self.gets.give_back(&index, deadline);
-        self.review(workflow, now);
-        self.reprice(now, at);
-        Some((Next::AskIn(interval), None))
-    }
-
-    /// A job did not answer. The second value says whether this is the first error for its reason in a row.
-    pub(super) fn failed(
-        &mut self,
-        index: JobIndex,
-        error: &SourceError,
-        now: Instant,
-    ) -> Option<(Next, bool)> {
-        let (config, patience) = (&self.config, &self.patience);
-        let job = self.roster.job_mut(index)?;
-        let (next, first) = job.record.failed(error, config, patience, now);
-        job.own = true;
-        match &next {
-            Next::AskIn(delay) => self.gets.give_back(&index, Some(now + *delay)),
-            Next::GiveUp(_) | Next::Ended(_) => drop(self.leave(index)),
-        }
-        Some((next, first))
-    }
-
-    /// A job answered, but the store did not take what follows: it is where it was.
-    pub(super) fn not_recorded(&mut self, index: JobIndex, now: Instant) {
-        let Some(job) = self.roster.job_mut(index) else { return };
-        let delay = job.record.not_recorded(&self.config);
-        job.own = true;
-        self.gets.give_back(&index, Some(now + delay));
-    }
-
-    /// How long jobs of a workflow ran. Returns what was new of it.
-    pub(super) fn learn(
-        &mut self,
-        workflow: WorkflowIndex,
-        runs: Vec<PastRun>,
-        now: Instant,
-        at: Timestamp,
-    ) -> Vec<PastRun> {
-        let new = self.roster.workflow_mut(workflow).learn(runs);
-        if !new.is_empty() {
-            let kind = self.roster.workflow(workflow).key.kind;
-            let at_work = self.roster.queue(kind).at_work().take(SEARCHED);
-            let running: Vec<_> = at_work
-                .filter_map(|index| self.roster.job(index))
-                .filter(|job| job.workflow == workflow)
-                // They ran when they last answered; and only those count that would be learned from had they ended then.
-                // Else it would seem that few end.
-                .filter_map(|job| {
-                    let seen_at = before(at, now.saturating_duration_since(job.answered_at));
-                    job.sightings.run_time(seen_at).filter(|run_time| !run_time.is_zero())
-                })
-                .take(LEARNED_FROM)
-                .collect();
-            self.roster.workflow_mut(workflow).relearn(&running);
-            self.paid.learned();
-        }
-        new
-    }
-
-    /// The same, for a workflow that is known by its name.
-    pub(super) fn remember(
-        &mut self,
-        workflow: &WorkflowKey,
-        runs: Vec<PastRun>,
-        now: Instant,
-        at: Timestamp,
-    ) {
-        if let Some(index) = self.roster.index_of(workflow) {
-            self.learn(index, runs, now, at);
-        }
-    }
-
-    /// When a job at work will have ended, if its workflow has a past.
-    pub(super) fn eta(&self, index: JobIndex, at: Timestamp) -> Option<Eta> {
-        let job = self.roster.job(index).filter(|job| job.status == Some(JobStatus::Running))?;
-        let elapsed = job.sightings.age(JobStatus::Running, at);
-        self.roster.workflow(job.workflow).run_times.eta(elapsed)
-    }
-
     /// Demand and price of each operation.
     pub(super) fn load(&self) -> Load {
         let price = [self.get_price(), self.list_price()];
         Load { demand: [self.get_demand.at(price[0]), self.list_demand.at(price[1])], price }
     }
-
-    /// Takes a job out.
-    fn leave(&mut self, index: JobIndex) -> Option<Tracked> {
-        self.weigh(index, None);
-        self.gets.give_back(&index, None);
-        self.roster.remove(index)
-    }
-
-    /// The time until the next question about a live job, by its rule, at this price.
-    fn interval(&self, index: JobIndex, price: f64, at: Timestamp) -> Option<Duration> {
-        let job = self.roster.job(index)?;
-        let (limits, random) = (self.limits(), rand::random());
-        let price = Duration::try_from_secs_f64(price).unwrap_or(Duration::MAX);
-        let age = |job: &Tracked, status| job.sightings.age(status, at);
-        if job.status == Some(JobStatus::Queued) {
-            let moved_at = self.roster.queue(job.key.kind).moved_at();
-            let waited = age(job, JobStatus::Queued);
-            // What came before the queue moved says nothing of how long its next move takes.
-            let waited = moved_at.map_or(waited, |moved_at| waited.min(since(moved_at, at)));
-            return Some(queued_delay(
-                waited,
-                self.ahead_of(index, job, at),
-                price,
-                limits,
-                random,
-            ));
-        }
-        let run_times = &self.roster.workflow(job.workflow).run_times;
-        Some(run_times.next_delay(age(job, JobStatus::Running), price, limits, random))
-    }
-
-    /// What a queued job waits for.
-    fn ahead_of(&self, index: JobIndex, job: &Tracked, at: Timestamp) -> Ahead<'_> {
-        let queue = self.roster.queue(job.key.kind);
-        // One that does not answer does not tell when it ends.
-        let mut at_work = queue.at_work().filter_map(|runner| self.roster.job(runner));
-        match at_work.find(|runner| !runner.record.is_in_trouble()) {
-            Some(runner) => Ahead::Runner {
-                run_times: &self.roster.workflow(runner.workflow).run_times,
-                elapsed: runner.sightings.age(JobStatus::Running, at),
-                between: queue.ahead_of(index, TOLD_APART),
-            },
-            None => Ahead::Unseen,
-        }
-    }
-
-    /// Whether a list answers for the job.
-    fn is_listed(&self, index: JobIndex) -> bool {
-        self.roster.job(index).is_some_and(|job| {
-            let listed = self.roster.workflow(job.workflow).mode == Mode::Listed;
-            listed && !job.unlisted && job.weight.is_some()
-        })
-    }
-
-    /// A job's work is over: it is the next one's turn.
-    fn call_up_next(&mut self, ended: &JobKey, ended_at: Timestamp, now: Instant, at: Timestamp) {
-        self.roster.queue_mut(ended.kind).turned(ended_at);
-        let queue = self.roster.queue(ended.kind);
-        let Some(head) = queue.head() else { return };
-        let waiting: Vec<_> = queue.waiting().take(TOLD_APART).collect();
-        for index in waiting {
-            let Some(job) = self.roster.job_mut(index) else { continue };
-            job.sightings.predecessor_ended(ended_at);
-            if index == head {
-                // One call tells: a list would take as many, or more.
-                job.own = true;
-                self.gets.schedule(index, self.at_once);
-            } else if self.is_listed(index) {
-                // Its list is due anyhow.
-            } else if let Some(interval) = self.interval(index, self.get_price(), at) {
-                // Its own turn has come nearer.
-                self.gets.schedule(index, now + interval);
-            }
-        }
-    }
-}
-
-/// What an answer says beside the status, and when it came.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Answered {
-    pub(super) start_time: Option<Timestamp>,
-    pub(super) end_time: Option<Timestamp>,
-    pub(super) now: Instant,
-    pub(super) at: Timestamp,
-}
-
-/// Of jobs that are due, when it is too late for one: no job is to wait twice as long as its rule says, so that those that
-/// are asked about often go before those that can wait.
-fn too_late_at(job: Option<&Tracked>, deadline: Instant, at_once: Instant) -> Instant {
-    match job {
-        Some(job) if !job.own && job.weight.is_some() && deadline > at_once => {
-            deadline + job.interval
-        }
-        _ => deadline,
-    }
-}
-
-/// The time between two instants; zero where the later one is not later.
-fn since(earlier: Timestamp, later: Timestamp) -> Duration {
-    later.duration_since(earlier).try_into().unwrap_or_default()
-}
-
-/// So long before an instant.
-fn before(at: Timestamp, earlier: Duration) -> Timestamp {
-    SignedDuration::try_from(earlier)
-        .ok()
-        .and_then(|earlier| at.checked_sub(earlier).ok())
-        .unwrap_or(at)
-}
-
-/// How long a job ran that has just been seen to have ended, if that is known.
-fn past_run(job: &Tracked, end_time: Option<Timestamp>) -> Option<PastRun> {
-    let ended_at = end_time?;
-    let run_time = job.sightings.run_time(ended_at).filter(|run_time| !run_time.is_zero())?;
-    Some(PastRun { job_id: job.key.job_id.clone(), ended_at, run_time })
 }

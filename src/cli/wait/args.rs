@@ -25,13 +25,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(super) workflow_name: Option<String>,
 
-    /// Give up after this long, as in 90s or 2h30m [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) timeout: Option<Duration>,
-
     /// End with the first job that ends, and by its outcome
     #[arg(long)]
     pub(super) any: bool,
+
+    #[command(flatten)]
+    pub(super) following: Following,
+}
+
+/// How jobs are followed to their end: the flags of every command that waits.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Following {
+    /// Give up after this long, as in 90s or 2h30m [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) timeout: Option<Duration>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -120,7 +127,7 @@ fn url(text: &str) -> Result<String, String> {
     parse_http(text).map(|_| text.to_owned())
 }
 
-impl Args {
+impl Following {
     /// What the configuration says about jobs, where there is one.
     pub(super) fn followed(&self) -> Result<Followed, Failure> {
         self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
@@ -158,15 +165,15 @@ impl Args {
         }
     }
 
-    /// The flags that a command needs to ask the same account the same way.
-    pub(super) fn account_flags(&self) -> String {
+    /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
+    pub(super) fn account_flags(&self, workflow_name: Option<&str>) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 flags += &format!(" {name} {value}");
             }
         };
-        add("--workflow-name", self.workflow_name.as_deref());
+        add("--workflow-name", workflow_name);
         add("--region", self.region.as_deref());
         add("--profile", self.profile.as_deref());
         add("--endpoint-url", self.endpoint_url.as_deref());

@@ -1,7 +1,9 @@
 //! `matchwatch wait`: the engine of the daemon with a memory for a store, a progress line for an audience, and an end.
 
 mod args;
+mod ends;
 mod ids;
+mod link;
 mod progress;
 mod report;
 mod verdict;
@@ -17,17 +19,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::signals::Signals;
 use super::{Exit, Failure, tell};
-use crate::aws::Aws;
 use crate::config::Followed;
 use crate::domain::{JobKey, JobKind, Observation};
-use crate::source::{JobSource, SourceError};
+use crate::source::SourceError;
 use crate::watch::cadence::Eta;
-use crate::watch::{Budgets, LocateError, Located, Next, Observer, Place, Search, WatchedJob};
+use crate::watch::{LocateError, Located, Next, Observer, Place, Search, WatchedJob};
 use crate::{app, duration};
 pub(super) use args::Args;
-use args::Output;
+use args::{Following, Output};
+use ends::{Ended, Ends};
+use link::Link;
 use progress::Progress;
 use verdict::Verdict;
 use witness::Witness;
@@ -37,93 +39,65 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     super::logging::start_from_environment().map_err(Failure::usage)?;
     // Before the signals are caught: whoever types ids may still interrupt.
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
-    let mut signals = Signals::catch().context("catching signals").map_err(Failure::usage)?;
-
-    // A deadline beyond the end of time is none.
-    let deadline = args.timeout.and_then(|timeout| started.checked_add(timeout));
-    let mut ends = Ends { signals: &mut signals, deadline };
-    let mut wait = match ends.first(Wait::begin(args, job_ids, started)).await {
-        Ended::ByItself(begun) => begun?,
-        Ended::Signal(exit) => return Ok(exit),
+    let mut ends = Ends::catch(started, args.following.timeout)?;
+    match ends.first(begin(args, job_ids, started)).await {
+        Ended::ByItself(begun) => begun?.see_through(&mut ends).await,
+        Ended::Signal(exit) => Ok(exit),
         Ended::Deadline => {
             tell(format_args!("matchwatch: the time was up before anything could be asked"));
-            return Ok(Exit::Unreachable);
-        }
-    };
-    let exit = match ends.first(wait.until_over()).await {
-        Ended::ByItself(over) => over?,
-        Ended::Signal(exit) => {
-            wait.progress.say(&wait.goes_on("stopped waiting"));
-            exit
-        }
-        Ended::Deadline => wait.time_is_up(),
-    };
-    wait.progress.finish();
-    Ok(exit)
-}
-
-/// What ends the command before its work is done.
-struct Ends<'a> {
-    signals: &'a mut Signals,
-    deadline: Option<Instant>,
-}
-
-enum Ended<T> {
-    ByItself(T),
-    Signal(Exit),
-    Deadline,
-}
-
-impl Ends<'_> {
-    /// Does `work`, unless something else ends first.
-    async fn first<T>(&mut self, work: impl Future<Output = T>) -> Ended<T> {
-        let deadline = async {
-            match self.deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            signal = self.signals.received() => Ended::Signal(signal),
-            done = work => Ended::ByItself(done),
-            () = deadline => Ended::Deadline,
+            Ok(Exit::Unreachable)
         }
     }
 }
 
+/// Watches the jobs whose workflow is known, and looks for that of the others.
+async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
+    let Args { workflow_name, any, following, .. } = args;
+    let followed = following.followed()?;
+    let link = Link::open(&following, &followed, &job_ids).await?;
+    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
+    let mut wait = Wait::new(following, link, workflow_name, job_ids, any, progress, started)?;
+    let unknown = wait.watch_known(&followed)?;
+    wait.search(unknown);
+    Ok(wait)
+}
+
 /// One run of the command.
-struct Wait {
-    args: Args,
+pub(super) struct Wait {
+    args: Following,
     started: Instant,
     account: Arc<str>,
     witness: Arc<Witness>,
+    /// The workflow, where the command line names it.
+    workflow_name: Option<String>,
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     progress: Progress,
     /// Answers about jobs.
     reports: mpsc::UnboundedReceiver<Report>,
+    /// Looks for workflows, until it is sent to do so.
+    search: Option<Search>,
     /// What the search for workflows finds.
     located: mpsc::UnboundedReceiver<Located>,
     /// Jobs on their way to the poller.
     jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
     poller: JoinHandle<HashMap<JobKey, Place>>,
     /// Stops poller and search at the end.
-    _stop: DropGuard,
+    stop: DropGuard,
 }
 
 impl Wait {
-    async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Self, Failure> {
-        let followed = args.followed()?;
-        let source = args.source(&followed, &job_ids).map_err(Failure::usage)?;
-        let aws = Aws::trusting(followed.ca_bundle.as_ref()).map_err(Failure::usage)?;
-        let mut account =
-            app::connect(&aws, "default".into(), &source).await.map_err(Failure::usage)?;
-        let witness = Arc::new(Witness::of(account.source));
-        account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
-
-        let config = args.polling();
-        let budgets = Budgets::new(config.get_rate, config.list_rate);
+    /// Ready to watch jobs; none is watched yet. `started` is when the command was.
+    pub(super) fn new(
+        args: Following,
+        link: Link,
+        workflow_name: Option<String>,
+        job_ids: Vec<Arc<str>>,
+        any: bool,
+        progress: Progress,
+        started: Instant,
+    ) -> Result<Self, Failure> {
+        let Link { account, witness, config, budgets } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
         let poller = app::step_poller(
@@ -136,35 +110,55 @@ impl Wait {
         let (jobs, given) = mpsc::unbounded_channel();
         let poller = tokio::spawn(poller.run(given, stop.clone()));
         let (tell, located) = mpsc::unbounded_channel();
-        let search = Search::new(account.clone(), config, budgets, tell);
-
-        let mut wait = Self {
-            started,
-            account: account.name,
-            witness,
-            verdict: Verdict::new(job_ids.len(), args.any),
-            progress: Progress::new(args.quiet, io::stderr().is_terminal()),
+        Ok(Self {
             args,
+            started,
+            account: Arc::clone(&account.name),
+            witness,
+            workflow_name,
+            verdict: Verdict::new(job_ids.len(), any),
             job_ids,
+            progress,
             reports,
+            search: Some(Search::new(account, config, budgets, tell)),
             located,
             jobs,
             poller,
-            _stop: stop.clone().drop_guard(),
+            stop: stop.drop_guard(),
+        })
+    }
+
+    /// Waits until all is over, or something else ends first.
+    pub(super) async fn see_through(mut self, ends: &mut Ends) -> Result<Exit, Failure> {
+        let exit = match ends.first(self.until_over()).await {
+            Ended::ByItself(over) => over?,
+            Ended::Signal(exit) => {
+                self.progress.say(&self.goes_on("stopped waiting"));
+                exit
+            }
+            Ended::Deadline => self.time_is_up(),
         };
-        let unknown = wait.watch_known(&followed)?;
-        if !unknown.is_empty() {
-            wait.progress.note(&format!("looking for the workflow of {}", unknown.join(", ")));
-            tokio::spawn(stop.run_until_cancelled_owned(search.run(unknown)));
+        self.progress.finish();
+        Ok(exit)
+    }
+
+    /// Looks for the workflow of these jobs.
+    fn search(&mut self, job_ids: Vec<Arc<str>>) {
+        if job_ids.is_empty() {
+            return;
         }
-        Ok(wait)
+        self.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
+        if let Some(search) = self.search.take() {
+            let stop = self.stop.token().clone();
+            tokio::spawn(stop.run_until_cancelled_owned(search.run(job_ids)));
+        }
     }
 
     /// Watches the jobs whose workflow is given or configured. Returns the others.
     fn watch_known(&mut self, followed: &Followed) -> Result<Vec<Arc<str>>, Failure> {
         let mut unknown = Vec::new();
         for job_id in self.job_ids.clone() {
-            let workflow_name = match &self.args.workflow_name {
+            let workflow_name = match &self.workflow_name {
                 Some(name) => Some(name.as_str().into()),
                 None => followed.workflow_of(&job_id),
             };
@@ -178,7 +172,7 @@ impl Wait {
         Ok(unknown)
     }
 
-    fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
+    pub(super) fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         self.progress.begin(&key);
         let job =
             WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
@@ -275,7 +269,7 @@ impl Wait {
     fn goes_on(&self, why: &str) -> String {
         let ids = self.verdict.open(&self.job_ids);
         let ids: String = ids.map(|id| format!(" --job-id {id}")).collect();
-        let account = self.args.account_flags();
+        let account = self.args.account_flags(self.workflow_name.as_deref());
         format!(
             "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait{ids}{account}"
         )

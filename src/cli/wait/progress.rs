@@ -18,7 +18,7 @@ use crate::watch::cadence::Eta;
 pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Tells people how the wait goes.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     audience: Audience,
     jobs: HashMap<JobKey, Line>,
     /// What the search for workflows said last of its troubles.
@@ -42,7 +42,7 @@ struct Line {
 }
 
 impl Progress {
-    pub(super) fn new(quiet: bool, is_terminal: bool) -> Self {
+    pub(in crate::cli) fn new(quiet: bool, is_terminal: bool) -> Self {
         let audience = match (quiet, is_terminal) {
             (true, _) => Audience::Nobody,
             (false, false) => Audience::Log,
@@ -130,14 +130,14 @@ impl Progress {
     }
 
     /// Says what is going on, beside the jobs.
-    pub(super) fn note(&self, message: &str) {
+    pub(in crate::cli) fn note(&self, message: &str) {
         if !matches!(self.audience, Audience::Nobody) {
             self.say(message);
         }
     }
 
     /// Says a line of its own. Said even where no progress is wanted: it is why the command ends.
-    pub(super) fn say(&self, message: &str) {
+    pub(in crate::cli) fn say(&self, message: &str) {
         self.suspend(|| tell(format_args!("{message}")));
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Agenda, before};
+use super::Agenda;
+use super::learning::before;
 use crate::watch::cadence::{JITTER, Limits};
 use crate::watch::price::{self, Weight};
 use crate::watch::roster::{JobIndex, WorkflowIndex};

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
+use super::learning::before;
 use super::*;
-use crate::domain::{JobKind, JobSummary, ObservedStatus, Step, step};
-use crate::source::{JobPage, PageToken};
+use crate::domain::{JobKind, JobStatus, JobSummary, ObservedStatus, PastRun, Step, step};
+use crate::source::{JobPage, PageToken, SourceError};
 use crate::watch::backoff;
 
 const WORKFLOWS: usize = 2;

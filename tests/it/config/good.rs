@@ -9,7 +9,7 @@ use matchwatch::config::{
     self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
     Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{Filter, JobKind, JobStatus};
+use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -165,8 +165,10 @@ fn every_key_is_taken_up() {
                     name: "ops".into(),
                     filter: Filter {
                         statuses: vec![JobStatus::Succeeded, JobStatus::Failed],
-                        workflows: vec!["customers".into()],
+                        events: vec![EventPattern::new("job.*")],
+                        workflows: vec![NamePattern::new("customers"), NamePattern::new("cust*")],
                         accounts: vec!["production".into()],
+                        regions: vec!["eu-west-1".into()],
                         kinds: vec![JobKind::Matching],
                     },
                     adapter: NotifierAdapter::Webhook(WebhookConfig {
@@ -232,4 +234,74 @@ fn what_may_be_a_mistake_is_a_warning() {
         ]
     );
     assert_eq!(settings.watches[0].job_ids, [JOB.into()]);
+}
+
+/// What is said of the filter `keys` beside watches of `customers` in `one` and of `suppliers` in `two`, the first of
+/// which tells it.
+fn warnings_about(keys: &str) -> Vec<String> {
+    let text = format!(
+        "account = [{{ name = 'one', region = 'eu-west-1' }}, {{ name = 'two', region = 'us-east-1' }}]\n\
+         [[watch]]\naccount = 'one'\nworkflow_name = 'customers'\njob_ids = ['{JOB}']\n\
+         [[watch]]\naccount = 'two'\nworkflow_name = 'suppliers'\njob_ids = ['{JOB}']\nnotifiers = ['other']\n\
+         [[notifier]]\nname = 'other'\ntype = 'stdout'\n\
+         [[notifier]]\nname = 'ops'\ntype = 'stdout'\n{keys}\n"
+    );
+    let warnings = super::parse(&text).unwrap_or_else(|problems| panic!("{problems}")).warnings;
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_filter_that_nothing_can_pass_is_a_warning() {
+    for (keys, warning) in [
+        (
+            "accounts = ['one', 'two']",
+            ":17:20: [[notifier]] accounts: no watch that tells it is in account `two`",
+        ),
+        (
+            "regions = ['eu-wset-1']",
+            ":17:12: [[notifier]] regions: nothing is watched in `eu-wset-1`; did you mean `eu-west-1`?",
+        ),
+        (
+            "workflows = ['customer']",
+            ":17:14: [[notifier]] workflows: no watch that tells it follows a workflow `customer`; \
+             did you mean `customers`?",
+        ),
+        (
+            "workflows = ['suppliers', 'c*']",
+            ":17:14: [[notifier]] workflows: no watch that tells it follows a workflow `suppliers`; \
+             followed are `customers`",
+        ),
+        (
+            "kinds = ['id-mapping']",
+            ":17:10: [[notifier]] kinds: no watch that tells it follows id-mapping jobs",
+        ),
+        ("events = ['jobs.*']", ":17:11: [[notifier]] events: no event is of a type `jobs.*`"),
+        (
+            "events = ['job.failed']\nstatuses = ['SUCCEEDED']",
+            ":14:1: [[notifier]] ops: no event can pass all of its filters together",
+        ),
+    ] {
+        assert_eq!(warnings_about(keys), [format!("test.toml{warning}")], "{keys}");
+    }
+}
+
+#[test]
+fn a_filter_that_something_can_pass_is_none() {
+    for keys in [
+        "",
+        "accounts = ['one']\nregions = ['eu-west-1']\nkinds = ['matching']",
+        "workflows = ['*', 'cust?mers', '*s']",
+        "events = ['job.*', 'dev.matchwatch.job.failed.v1']\nstatuses = ['FAILED']",
+    ] {
+        assert_eq!(warnings_about(keys), [""; 0], "{keys}");
+    }
+}
+
+#[test]
+fn a_region_that_the_environment_decides_may_be_any() {
+    let text = format!(
+        "watch = [{{ workflow_name = 'customers', job_ids = ['{JOB}'] }}]\n\
+         notifier = [{{ name = 'ops', type = 'stdout', regions = ['eu-west-1'] }}]"
+    );
+    assert_eq!(super::parse(&text).unwrap().warnings, []);
 }

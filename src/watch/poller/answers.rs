@@ -1,0 +1,128 @@
+//! What an answer means for what is asked next, and who is told of it.
+
+use tokio::time::Instant;
+
+use super::Run;
+use super::telling::{given_up_label, state_label, tell_failed};
+use crate::domain::{JobStatus, Observation, Step};
+use crate::source::{JobPage, SourceError};
+use crate::watch::Next;
+use crate::watch::agenda::{Answered, Sight};
+use crate::watch::poll::{Ignored, Polled};
+use crate::watch::roster::{JobIndex, WorkflowIndex};
+
+impl Run {
+    pub(super) fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
+        let now = Instant::now();
+        match polled {
+            Polled::Answered { observation, observed_at, status, ignored } => {
+                self.budgets.gets.pacer().succeeded();
+                if let Some(ignored) = ignored {
+                    self.tell_ignored(index, observation.status.as_str(), ignored);
+                }
+                let told = Answered {
+                    start_time: observation.details.start_time,
+                    end_time: observation.details.end_time,
+                    now,
+                    at: observed_at,
+                };
+                self.settle_answer(index, &observation, status, told);
+            }
+            Polled::Failed(error) => {
+                if let SourceError::Throttled { retry_after, .. } = &error {
+                    self.budgets.gets.pacer().throttled(sent_at, now, *retry_after);
+                }
+                self.settle_failure(index, &error, now);
+            }
+            Polled::NotRecorded(error) => {
+                self.context.metrics.store_errors.with_label_values(&["record"]).inc();
+                if let Some(job) = self.agenda.job(index) {
+                    tracing::error!(job = %job.key, %error, "a change could not be recorded; asking again");
+                }
+                self.agenda.not_recorded(index, now);
+            }
+        }
+    }
+
+    fn settle_answer(
+        &mut self,
+        index: JobIndex,
+        observation: &Observation,
+        status: Option<JobStatus>,
+        told: Answered,
+    ) {
+        let Some(job) = self.agenda.job(index) else { return };
+        let (key, before) = (job.key.clone(), job.status);
+        if before != status {
+            self.jobs_gauge(state_label(before)).dec();
+            self.jobs_gauge(state_label(status)).inc();
+        }
+        let Some((next, run)) = self.agenda.answered(index, status, told) else { return };
+        self.keep(key.workflow(), run.into_iter().collect());
+        self.observer.polled(&key, Ok(observation), &next);
+        self.tell_eta(index);
+    }
+
+    /// Tells whoever listens when the job will have ended.
+    pub(super) fn tell_eta(&self, index: JobIndex) {
+        if self.observer.wants_eta()
+            && let Some(job) = self.agenda.job(index)
+            && let Some(eta) = self.agenda.eta(index, self.context.clock.now())
+        {
+            self.observer.expected(&job.key, eta);
+        }
+    }
+
+    fn settle_failure(&mut self, index: JobIndex, error: &SourceError, now: Instant) {
+        let Some(job) = self.agenda.job(index) else { return };
+        let (key, status) = (job.key.clone(), job.status);
+        let Some((next, first)) = self.agenda.failed(index, error, now) else { return };
+        tell_failed(&key, error, &next, first);
+        if matches!(next, Next::GiveUp(_)) {
+            self.jobs_gauge(state_label(status)).dec();
+            self.jobs_gauge(given_up_label(error)).inc();
+        }
+        self.observer.polled(&key, Err(error), &next);
+    }
+
+    pub(super) fn settle_page(
+        &mut self,
+        index: WorkflowIndex,
+        page: Result<JobPage, SourceError>,
+        sent_at: Instant,
+    ) {
+        let now = Instant::now();
+        let workflow = self.agenda.workflow(index).clone();
+        self.observer.listed(&workflow, page.as_ref().map(drop));
+        match page {
+            Ok(page) => {
+                self.budgets.lists.pacer().succeeded();
+                let at = self.context.clock.now();
+                let (sights, runs) = self.agenda.page_answered(index, page, now, at);
+                for Sight { job, summary, step } in sights {
+                    match step {
+                        Step::Stale => {
+                            self.tell_ignored(job, summary.status.as_str(), Ignored::Stale);
+                        }
+                        Step::Unknown => {
+                            self.tell_ignored(job, summary.status.as_str(), Ignored::Unknown);
+                        }
+                        Step::Unchanged => self.tell_eta(job),
+                        Step::Transition(_) => {}
+                    }
+                }
+                self.keep(workflow, runs);
+            }
+            Err(error) => {
+                if let SourceError::Throttled { retry_after, .. } = &error {
+                    self.budgets.lists.pacer().throttled(sent_at, now, *retry_after);
+                }
+                if self.agenda.page_failed(index, &error, now) {
+                    tracing::info!(%workflow, %error, "its jobs cannot be listed; each is asked about by itself");
+                } else {
+                    tracing::debug!(%workflow, %error, "no list of its jobs; asking again");
+                }
+            }
+        }
+    }
+}
