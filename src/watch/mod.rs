@@ -13,6 +13,7 @@ pub mod cadence;
 mod follow_up;
 mod listing;
 mod locate;
+mod moment;
 mod pacer;
 mod poll;
 mod poller;

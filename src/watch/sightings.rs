@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::moment::Moment;
 use crate::domain::{JobStatus, JobSummary, PastRun};
 
 /// A run time is learned if its beginning is known to within this share of it.
@@ -16,9 +17,9 @@ const VAGUENESS: f64 = 0.25;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sightings {
     /// As the service tells it.
-    start_time: Option<Timestamp>,
-    last_queued: Option<Timestamp>,
-    first_running: Option<Timestamp>,
+    start_time: Option<Moment>,
+    last_queued: Option<Moment>,
+    first_running: Option<Moment>,
     /// Another process saw it first: whether it met the job at work is not known any more.
     resumed: bool,
 }
@@ -33,10 +34,12 @@ impl Sightings {
 
     /// The job was seen in `status`.
     pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, at: Timestamp) {
-        self.start_time = start_time.or(self.start_time);
+        self.start_time = start_time.map(Moment::from).or(self.start_time);
         match status {
-            JobStatus::Queued => self.last_queued = Some(at),
-            JobStatus::Running if self.first_running.is_none() => self.first_running = Some(at),
+            JobStatus::Queued => self.last_queued = Some(at.into()),
+            JobStatus::Running if self.first_running.is_none() => {
+                self.first_running = Some(at.into());
+            }
             JobStatus::Running | JobStatus::Succeeded | JobStatus::Failed => {}
         }
     }
@@ -47,20 +50,20 @@ impl Sightings {
         if let Some(queued) = self.last_queued
             && self.first_running.is_none()
         {
-            self.last_queued = Some(queued.max(at));
+            self.last_queued = Some(queued.max(at.into()));
         }
     }
 
     /// The service's word, where there is one.
-    pub(super) const fn start_time(&self) -> Option<Timestamp> {
-        self.start_time
+    pub(super) fn start_time(&self) -> Option<Timestamp> {
+        self.start_time.map(Timestamp::from)
     }
 
     /// How long the job has been in the queue, or at work, by what is known at `now`.
     pub(super) fn age(&self, status: JobStatus, now: Timestamp) -> Duration {
         let since = match status {
-            JobStatus::Queued => self.start_time,
-            _ => match (self.earliest(), self.first_running) {
+            JobStatus::Queued => self.start_time(),
+            _ => match (self.earliest(), self.first_running()) {
                 // In the queue until then.
                 (Some(earliest), Some(latest)) if self.last_queued.is_some() => {
                     Some(middle(earliest.min(latest), latest))
@@ -76,10 +79,10 @@ impl Sightings {
 
     /// How long the job ran that ended at `ended_at`; `None` where that is not known well enough.
     pub(super) fn run_time(&self, ended_at: Timestamp) -> Option<Duration> {
-        let Some(latest) = self.first_running.map(|latest| latest.min(ended_at)) else {
+        let Some(latest) = self.first_running().map(|latest| latest.min(ended_at)) else {
             // It ran between two looks at it: only a start that the service has told since is one of work.
             let (start, queued) = (self.start_time?, self.last_queued?);
-            return (start > queued).then(|| between(start, ended_at));
+            return (start > queued).then(|| between(start.into(), ended_at));
         };
         let earliest = self.earliest()?.min(latest);
         let vague = between(earliest, latest);
@@ -89,7 +92,11 @@ impl Sightings {
 
     /// Work cannot have begun before this.
     fn earliest(&self) -> Option<Timestamp> {
-        self.last_queued.max(self.start_time)
+        self.last_queued.max(self.start_time).map(Timestamp::from)
+    }
+
+    fn first_running(&self) -> Option<Timestamp> {
+        self.first_running.map(Timestamp::from)
     }
 }
 
