@@ -15,6 +15,7 @@ mod listing;
 mod locate;
 mod moment;
 mod pacer;
+mod patience;
 mod poll;
 mod poller;
 mod price;
@@ -22,6 +23,7 @@ mod queue;
 mod roster;
 mod scheduler;
 mod sightings;
+mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ use pacer::Pacer;
 pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
+pub use start::{How, Start, StartConfig, StartFailure, StartNews, Started, Unsure};
 
 use jiff::Timestamp;
 use sightings::Sightings;

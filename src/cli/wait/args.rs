@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -10,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::super::{Failure, config_args};
 use crate::aws::Access;
-use crate::config::Followed;
+use crate::config::{Followed, WatchSettings};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
 pub(in crate::cli) struct Following {
     /// Give up after this long, as in 90s or 2h30m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) timeout: Option<Duration>,
+    pub(in crate::cli) timeout: Option<Duration>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -54,7 +55,7 @@ pub(in crate::cli) struct Following {
 
     /// No progress on standard error
     #[arg(long, short)]
-    pub(super) quiet: bool,
+    pub(in crate::cli) quiet: bool,
 
     /// The AWS Region [default: from --config, the environment or the profile]
     #[arg(long)]
@@ -75,6 +76,10 @@ pub(in crate::cli) struct Following {
     /// A configuration whose watches say which workflow and account a job belongs to
     #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
     config: Option<PathBuf>,
+
+    /// An account of --config [default: the one whose watches name the jobs or the workflow, else the only one]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    account: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -129,22 +134,37 @@ fn url(text: &str) -> Result<String, String> {
 
 impl Following {
     /// What the configuration says about jobs, where there is one.
-    pub(super) fn followed(&self) -> Result<Followed, Failure> {
-        self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
+    pub(in crate::cli) fn followed(&self) -> Result<Followed, Failure> {
+        let Some(config) = self.config.as_deref() else {
+            return Ok(Followed::default());
+        };
+        let followed = config_args::load_followed(config)?;
+        match self.account.as_deref() {
+            Some(account) => only(followed, account).map_err(Failure::usage),
+            None => Ok(followed),
+        }
     }
 
-    /// How the account is asked. Flags win over the account that the configuration names for the jobs.
+    /// How the account is asked. Flags win over the account that the configuration names for the subject.
     pub(super) fn source(
         &self,
         followed: &Followed,
-        job_ids: &[std::sync::Arc<str>],
+        subject: Subject<'_>,
     ) -> anyhow::Result<source::Config> {
-        let configured = configured_access(followed, job_ids)?;
+        let mut configured = configured_access(followed, subject)?;
+        if self.profile.is_some() || self.no_sign_request {
+            // Other credentials than the account's: nothing says that they may assume its role.
+            configured.role = None;
+        }
+        if self.endpoint_url.is_some() {
+            (configured.use_fips, configured.use_dualstack) = (None, None);
+        }
         let access = Access {
             region: self.region.clone().or(configured.region),
             profile: self.profile.clone().or(configured.profile),
             endpoint_url: self.endpoint_url.clone().or(configured.endpoint_url),
             no_sign_request: self.no_sign_request || configured.no_sign_request,
+            ..configured
         };
         Ok(source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT })
     }
@@ -166,7 +186,7 @@ impl Following {
     }
 
     /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
-    pub(super) fn account_flags(&self, workflow_name: Option<&str>) -> String {
+    pub(in crate::cli) fn account_flags(&self, workflow_name: Option<&str>) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
@@ -179,6 +199,7 @@ impl Following {
         add("--endpoint-url", self.endpoint_url.as_deref());
         let config = self.config.as_ref().map(|path| path.display().to_string());
         add("--config", config.as_deref());
+        add("--account", self.account.as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }
@@ -186,20 +207,51 @@ impl Following {
     }
 }
 
-/// The access of the account whose watches name the jobs; of the only account, where none does.
-fn configured_access(
-    followed: &Followed,
-    job_ids: &[std::sync::Arc<str>],
-) -> anyhow::Result<Access> {
+/// What is followed in this account. The same job id in another one is another job.
+fn only(mut followed: Followed, account: &str) -> anyhow::Result<Followed> {
+    if !followed.accounts.iter().any(|known| *known.name == *account) {
+        let known: Vec<&str> = followed.accounts.iter().map(|known| &*known.name).collect();
+        bail!("--account {account}: the configuration has {} only", known.join(", "));
+    }
+    followed.accounts.retain(|known| *known.name == *account);
+    followed.watches.retain(|watch| *watch.account == *account);
+    Ok(followed)
+}
+
+/// What a command is about, as far as it decides whose account is meant.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) enum Subject<'a> {
+    /// These jobs.
+    Jobs(&'a [Arc<str>]),
+    /// This workflow.
+    Workflow(&'a str),
+}
+
+impl Subject<'_> {
+    fn is_of(self, watch: &WatchSettings) -> bool {
+        match self {
+            Self::Jobs(job_ids) => watch.job_ids.iter().any(|id| job_ids.contains(id)),
+            Self::Workflow(name) => *watch.workflow_name == *name,
+        }
+    }
+}
+
+/// The access of the account whose watches name the subject; of the only account, where none does.
+fn configured_access(followed: &Followed, subject: Subject<'_>) -> anyhow::Result<Access> {
     let watches = followed.watches.iter();
-    let mut names = watches
-        .filter(|watch| watch.job_ids.iter().any(|id| job_ids.contains(id)))
-        .map(|watch| &watch.account);
+    let mut names = watches.filter(|watch| subject.is_of(watch)).map(|watch| &watch.account);
     let first = names.next();
     if let Some(first) = first
         && let Some(other) = names.find(|name| *name != first)
     {
-        bail!("the jobs belong to the accounts {first} and {other}: wait for those of one account");
+        match subject {
+            Subject::Jobs(_) => bail!(
+                "the jobs belong to the accounts {first} and {other}: wait for those of one account"
+            ),
+            Subject::Workflow(name) => bail!(
+                "the accounts {first} and {other} both have a workflow {name}: give a configuration that names one"
+            ),
+        }
     }
     let account = match (first, followed.accounts.as_slice()) {
         (Some(name), accounts) => accounts.iter().find(|account| account.name == *name),

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_sns::config::Credentials;
+use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::notify::testing::{Received, Receiver, failed, succeeded};
+use crate::notify::testing::{Received, Receiver, failed, job_of, succeeded};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:jobs";
 const PUBLISHED: &str = r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
@@ -17,6 +17,8 @@ fn config(topic_arn: &str, endpoint: std::net::SocketAddr) -> Config {
         region: None,
         profile: None,
         role_arn: None,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(format!("http://{endpoint}")),
         timeout: Duration::from_secs(10),
     }
@@ -34,7 +36,7 @@ async fn base(timeout: Duration) -> SdkConfig {
 }
 
 async fn sns(config: &Config) -> Sns {
-    Sns::with_base(base(config.timeout).await, config).await.unwrap()
+    Sns::with_base(base(config.timeout).await, config).unwrap()
 }
 
 /// The form fields of a request in AWS's query protocol.
@@ -145,7 +147,7 @@ async fn an_answer_of_some_proxy_is_retried_and_named_by_its_status() {
 async fn an_event_that_cannot_fit_is_rejected_without_a_request() {
     let receiver = Receiver::answering(200, &[], PUBLISHED).await;
     let mut event = failed().event;
-    event.data.workflow_name = "w".repeat(300_000);
+    job_of(&mut event).workflow_name = "w".repeat(300_000);
     let message = Message::encode(event).unwrap();
     let outcome = sns(&config(TOPIC, receiver.address)).await.notify(&message).await;
     assert!(matches!(outcome, Outcome::Reject { .. }), "{outcome:?}");
@@ -183,7 +185,7 @@ async fn credentials_that_cannot_be_had_are_retried() {
         .into_builder()
         .endpoint_url(format!("http://{}", receiver.address))
         .build();
-    let outcome = Sns::with_base(base, &config).await.unwrap().notify(&succeeded()).await;
+    let outcome = Sns::with_base(base, &config).unwrap().notify(&succeeded()).await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("no sts:AssumeRole"), "{reason}");
 }
