@@ -1,60 +1,44 @@
-//! An instant of the wall clock in eight bytes, or none in as many: each job remembers several, and an
-//! `Option<Timestamp>` takes 24.
-
-use std::num::NonZero;
+//! One instant by two clocks: that of this process, which nobody can set, and the wall clock, by which others tell the time.
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-const SIGN: u64 = 1 << 63;
+use crate::clock::Clock;
 
-/// Nanoseconds since 1677, in their order. All up to 2262 can be told; what is beyond is the last of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(NonZero<u64>);
-
-impl From<Timestamp> for Moment {
-    fn from(at: Timestamp) -> Self {
-        let nanos = at.as_nanosecond();
-        let nanos = i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
-        Self(NonZero::new(nanos.cast_unsigned() ^ SIGN).unwrap_or(NonZero::<u64>::MIN))
-    }
+/// An instant of this process, and what the wall clock showed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    pub(super) at: Timestamp,
 }
 
-impl From<Moment> for Timestamp {
-    fn from(moment: Moment) -> Self {
-        let nanos = (moment.0.get() ^ SIGN).cast_signed();
-        // Every one of them is a timestamp.
-        Self::from_nanosecond(nanos.into()).unwrap_or_default()
+impl Moment {
+    /// This moment.
+    pub(super) fn of(clock: &dyn Clock) -> Self {
+        Self { now: Instant::now(), at: clock.now() }
+    }
+
+    /// Where an instant that somebody told lies in the time of this process: as far back from this moment as it lies back
+    /// by the wall clock. What has been told of is over, so none lies ahead.
+    ///
+    /// From then on it stays there, however the wall clock is set.
+    pub(super) fn place(&self, told: Timestamp) -> Instant {
+        let back = self.at.duration_since(told).try_into().unwrap_or_default();
+        self.now.checked_sub(back).unwrap_or(self.now)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_moment_is_the_timestamp_that_it_was_made_of_and_takes_eight_bytes() {
-        for text in [
-            "1970-01-01T00:00:00Z",
-            "1969-12-31T23:59:59.999999999Z",
-            "2026-11-24T20:00:00.123456789Z",
-        ] {
-            let at: Timestamp = text.parse().unwrap();
-            assert_eq!(Timestamp::from(Moment::from(at)), at);
-        }
-        assert_eq!(size_of::<Option<Moment>>(), 8);
-    }
-
-    #[test]
-    fn moments_are_in_the_order_of_time_and_end_where_no_more_can_be_told() {
-        let moments = [
-            Timestamp::MIN,
-            Timestamp::UNIX_EPOCH,
-            Timestamp::from_second(1).unwrap(),
-            Timestamp::MAX,
-        ]
-        .map(Moment::from);
-        assert!(moments.is_sorted());
-        assert!(moments.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(Timestamp::from(moments[3]) < Timestamp::MAX);
+    fn what_was_told_lies_as_far_back_as_by_the_wall_clock_and_never_ahead() {
+        let moment = Moment { now: Instant::now(), at: Timestamp::from_second(1_000).unwrap() };
+        let told = |second| moment.place(Timestamp::from_second(second).unwrap());
+        assert_eq!(moment.now - told(400), Duration::from_secs(600));
+        assert_eq!(told(5_000), moment.now);
     }
 }
