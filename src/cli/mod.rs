@@ -6,6 +6,7 @@ mod daemon_address;
 mod demo;
 mod events;
 mod exit;
+mod github;
 mod health;
 mod jobs;
 mod listing;

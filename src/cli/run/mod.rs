@@ -5,14 +5,13 @@ mod job_id_file;
 mod known;
 mod launch;
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::wait::{Ended, Ends, Link, Progress, Subject, Wait};
+use super::wait::{Ended, Ends, Link, Outlets, Subject, Wait};
 use super::{Exit, Failure, tell};
 use crate::backoff::Policy;
 use crate::clock::SystemClock;
@@ -33,6 +32,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let Args { workflow_name, queue, job_id_file, following } = args;
     // What cannot be written is said while there is no job yet.
     let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
+    let mut outlets = Outlets::open(&following)?;
     let followed = following.followed()?;
     let link = match ends
         .first(Link::open(&following, &followed, Subject::Workflow(&workflow_name)))
@@ -64,16 +64,19 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         clock: Arc::new(SystemClock),
         told,
     };
-    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
     let flags = following.account_flags(Some(&workflow_name));
-    let mut launch = Launch::new(workflow, flags, job_id_file, &progress, begun);
+    let mut launch = Launch::new(workflow, flags, job_id_file, &mut outlets, begun);
     let job = match launch.see_through(start, news, &mut ends).await {
         Ok(job) => job,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            if let Some(github) = &mut outlets.github {
+                github.finish(exit).map_err(Failure::usage)?;
+            }
+            return Ok(exit);
+        }
     };
     let job_ids = vec![Arc::clone(&job.job_id)];
-    let mut wait =
-        Wait::new(following, link, Some(workflow_name), job_ids, false, progress, begun)?;
+    let mut wait = Wait::new(following, link, Some(workflow_name), job_ids, false, outlets, begun)?;
     wait.watch(job)?;
     wait.see_through(&mut ends).await
 }

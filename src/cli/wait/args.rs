@@ -57,6 +57,10 @@ pub(in crate::cli) struct Following {
     #[arg(long, short)]
     pub(in crate::cli) quiet: bool,
 
+    /// In a step of GitHub Actions: write outputs and a summary, and annotate what goes wrong
+    #[arg(long)]
+    pub(in crate::cli) github: bool,
+
     /// The AWS Region [default: from --config, the environment or the profile]
     #[arg(long)]
     region: Option<String>,

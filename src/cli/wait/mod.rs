@@ -4,13 +4,14 @@ mod args;
 mod ends;
 mod ids;
 mod link;
+mod outlets;
 mod progress;
 mod report;
 mod verdict;
 mod witness;
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -31,7 +32,8 @@ use args::Output;
 pub(super) use args::{Following, Subject};
 pub(super) use ends::{Ended, Ends};
 pub(super) use link::Link;
-pub(super) use progress::{HEARTBEAT, Progress};
+pub(super) use outlets::Outlets;
+pub(super) use progress::HEARTBEAT;
 use verdict::Verdict;
 pub(super) use verdict::of_error;
 use witness::Witness;
@@ -56,9 +58,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
     let Args { workflow_name, any, following, .. } = args;
     let followed = following.followed()?;
+    let outlets = Outlets::open(&following)?;
     let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
-    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
-    let mut wait = Wait::new(following, link, workflow_name, job_ids, any, progress, started)?;
+    let mut wait = Wait::new(following, link, workflow_name, job_ids, any, outlets, started)?;
     let unknown = wait.watch_known(&followed)?;
     wait.search(unknown);
     Ok(wait)
@@ -74,7 +76,7 @@ pub(super) struct Wait {
     workflow_name: Option<String>,
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
-    progress: Progress,
+    outlets: Outlets,
     /// Answers about jobs.
     reports: mpsc::UnboundedReceiver<Report>,
     /// Looks for workflows, until it is sent to do so.
@@ -96,7 +98,7 @@ impl Wait {
         workflow_name: Option<String>,
         job_ids: Vec<Arc<str>>,
         any: bool,
-        progress: Progress,
+        outlets: Outlets,
         started: Instant,
     ) -> Result<Self, Failure> {
         let Link { account, witness, config, budgets, .. } = link;
@@ -120,7 +122,7 @@ impl Wait {
             workflow_name,
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
-            progress,
+            outlets,
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
@@ -135,12 +137,15 @@ impl Wait {
         let exit = match ends.first(self.until_over()).await {
             Ended::ByItself(over) => over?,
             Ended::Signal(exit) => {
-                self.progress.say(&self.goes_on("stopped waiting"));
+                self.outlets.progress.say(&self.goes_on("stopped waiting"));
                 exit
             }
             Ended::Deadline => self.time_is_up(),
         };
-        self.progress.finish();
+        self.outlets.progress.finish();
+        if let Some(github) = &mut self.outlets.github {
+            github.finish(exit).map_err(Failure::usage)?;
+        }
         Ok(exit)
     }
 
@@ -149,7 +154,7 @@ impl Wait {
         if job_ids.is_empty() {
             return;
         }
-        self.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
+        self.outlets.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
         if let Some(search) = self.search.take() {
             let stop = self.stop.token().clone();
             tokio::spawn(stop.run_until_cancelled_owned(search.run(job_ids)));
@@ -175,7 +180,7 @@ impl Wait {
     }
 
     pub(super) fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
-        self.progress.begin(&key);
+        self.outlets.progress.begin(&key);
         let job =
             WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
         self.jobs.send(vec![job]).map_err(|_| broken_off())
@@ -192,7 +197,7 @@ impl Wait {
                 Some(located) = self.located.recv() => self.take_located(located)?,
                 () = sleep_until(heartbeat) => {
                     heartbeat += progress::HEARTBEAT;
-                    self.progress.heartbeat(self.started.elapsed());
+                    self.outlets.progress.heartbeat(self.started.elapsed());
                     None
                 }
             };
@@ -207,11 +212,11 @@ impl Wait {
         let (job, answer, next) = match report {
             Report::Polled { job, answer, next } => (job, answer, next),
             Report::Expected { job, eta } => {
-                self.progress.expected(job, *eta);
+                self.outlets.progress.expected(job, *eta);
                 return Ok(None);
             }
         };
-        self.progress.polled(job, answer.as_ref(), next, self.started.elapsed());
+        self.outlets.progress.polled(job, answer.as_ref(), next, self.started.elapsed());
         let exit = match (next, answer) {
             (Next::Ended(status), Ok(observation)) => {
                 self.print(job, observation)
@@ -220,7 +225,7 @@ impl Wait {
                 verdict::of_status(*status)
             }
             (Next::GiveUp(error), _) => {
-                self.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
+                self.outlets.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
                 verdict::of_error(error)
             }
             (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
@@ -236,7 +241,7 @@ impl Wait {
                 Ok(None)
             }
             Located::Trouble(error) => {
-                self.progress.search_troubled(&error);
+                self.outlets.progress.search_troubled(&error);
                 Ok(None)
             }
             Located::Failed { job_id, error } => {
@@ -246,7 +251,7 @@ impl Wait {
                     }
                     _ => "",
                 };
-                self.progress.say(&format!("matchwatch: job {job_id}: {error}{advice}"));
+                self.outlets.progress.say(&format!("matchwatch: job {job_id}: {error}{advice}"));
                 Ok(self.verdict.ended(&job_id, verdict::of_search(&error)))
             }
         }
@@ -263,7 +268,7 @@ impl Wait {
             Some(error) => format!("{begun}; last error: {error}"),
             None => begun,
         };
-        self.progress.say(&self.goes_on(&why));
+        self.outlets.progress.say(&self.goes_on(&why));
         self.verdict.time_is_up(exit)
     }
 
@@ -277,13 +282,17 @@ impl Wait {
         )
     }
 
-    fn print(&self, job: &JobKey, observation: &Observation) -> io::Result<()> {
+    fn print(&mut self, job: &JobKey, observation: &Observation) -> io::Result<()> {
+        if let Some(github) = &mut self.outlets.github {
+            let json = report::json(job, observation);
+            self.outlets.progress.suspend(|| github.ended(job, observation, json));
+        }
         let line = match self.args.output {
             Output::Json => report::json(job, observation),
             Output::Text => report::text(job, observation),
             Output::None => return Ok(()),
         };
-        self.progress.suspend(|| {
+        self.outlets.progress.suspend(|| {
             let mut stdout = io::stdout().lock();
             writeln!(stdout, "{line}")?;
             stdout.flush()

@@ -75,6 +75,9 @@ pub(super) fn text(job: &JobKey, observation: &Observation) -> String {
         }
     }
     if let Some(ErrorDetails { error_message: Some(message) }) = &details.error_details {
+        // One line, whatever the service says: the next might be taken for another job, or for a command.
+        let message: String =
+            message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         line += &format!(": {message}");
     }
     line
