@@ -8,6 +8,7 @@ mod events;
 mod exit;
 mod health;
 mod jobs;
+mod kind;
 mod listing;
 mod logging;
 mod plan;

@@ -2,6 +2,7 @@
 //!
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
+mod by_kind;
 mod details;
 mod event;
 mod job;
@@ -11,6 +12,7 @@ mod route;
 mod state;
 mod trial;
 
+pub use by_kind::ByKind;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
 pub use job::{

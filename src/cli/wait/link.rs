@@ -8,6 +8,7 @@ use super::witness::Witness;
 use crate::app;
 use crate::aws::Aws;
 use crate::config::Followed;
+use crate::domain::ByKind;
 use crate::source::JobSource;
 use crate::watch::{Account, Budgets, Config};
 
@@ -16,7 +17,7 @@ pub(in crate::cli) struct Link {
     pub(super) account: Account,
     pub(super) witness: Arc<Witness>,
     pub(super) config: Config,
-    pub(super) budgets: Budgets,
+    pub(super) budgets: ByKind<Budgets>,
 }
 
 impl Link {
@@ -33,7 +34,7 @@ impl Link {
         let witness = Arc::new(Witness::of(account.source));
         account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
         let config = following.polling();
-        let budgets = Budgets::new(config.get_rate, config.list_rate);
+        let budgets = ByKind::new(|_| Budgets::new(config.get_rate, config.list_rate));
         Ok(Self { account, witness, config, budgets })
     }
 }
