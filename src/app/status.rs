@@ -259,6 +259,18 @@ mod tests {
         assert!(!account.may_work());
     }
 
+    #[test]
+    fn a_matching_and_an_id_mapping_workflow_of_one_name_are_two() {
+        let mapping = JobKey { kind: JobKind::IdMapping, ..job("customers") };
+        let workflows = [job("customers").workflow(), mapping.workflow()];
+        let account = AccountStatus::new(&"main".into(), workflows);
+        denies(&account, "customers");
+        assert!(account.may_work());
+        let error = SourceError::AccessDenied { message: "no".into() };
+        account.polled(&mapping, Err(&error), &NEXT);
+        assert!(!account.may_work());
+    }
+
     fn is_silent(account: &AccountStatus) {
         let error = SourceError::Unavailable { message: "503".into() };
         account.polled(&job("customers"), Err(&error), &NEXT);

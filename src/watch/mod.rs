@@ -60,7 +60,7 @@ pub struct Config {
     /// Requests a second that an account may make of `GetMatchingJob`, and as many of `GetIdMappingJob`, where the account
     /// says nothing else.
     pub get_rate: f64,
-    /// The same for each list operation.
+    /// The same for the list operations.
     pub list_rate: f64,
     /// Questions under way at once, for each account and kind of jobs.
     pub concurrency: usize,
