@@ -26,12 +26,14 @@ use crate::source::SourceError;
 use crate::watch::cadence::Eta;
 use crate::watch::{LocateError, Located, Next, Observer, Search};
 pub(super) use args::Args;
-use args::{Following, Named, Output};
-use ends::{Ended, Ends};
-use link::Link;
+use args::Output;
+pub(super) use args::{Following, Named, Subject};
+pub(super) use ends::{Ended, Ends};
+pub(super) use link::Link;
 use pollers::Pollers;
-use progress::Progress;
+pub(super) use progress::{HEARTBEAT, Progress};
 use verdict::Verdict;
+pub(super) use verdict::of_error;
 use witness::Witness;
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
@@ -54,7 +56,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
     let Args { named, any, following, .. } = args;
     let followed = following.followed()?;
-    let link = Link::open(&following, &followed, &job_ids).await?;
+    let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
     let progress = Progress::new(following.quiet, io::stderr().is_terminal());
     let mut wait = Wait::new(following, link, named, job_ids, any, progress, started)?;
     let unknown = wait.watch_known(&followed)?;
@@ -94,7 +96,7 @@ impl Wait {
         progress: Progress,
         started: Instant,
     ) -> Result<Self, Failure> {
-        let Link { account, witness, config, budgets } = link;
+        let Link { account, witness, config, budgets, .. } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
         let pollers = Pollers::new(
