@@ -9,6 +9,7 @@ mod exit;
 mod github;
 mod health;
 mod jobs;
+mod kind;
 mod listing;
 mod logging;
 mod plan;

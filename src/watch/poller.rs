@@ -1,4 +1,4 @@
-//! The loop that watches the jobs of one account.
+//! The loop that watches the jobs of one kind in one account.
 //!
 //! ```text
 //! jobs ─▶ follow ─▶ questions: what is due is sent ─▶ answers: what happens next ─▶ questions
@@ -21,7 +21,7 @@ use super::agenda::Agenda;
 use super::poll::Context;
 use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
 use crate::clock::SharedClock;
-use crate::domain::{JobKey, JobStatus, Routing};
+use crate::domain::{JobKey, JobKind, JobStatus, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{JobSource, Operation};
@@ -42,10 +42,12 @@ pub struct Account {
     pub source: Arc<dyn JobSource>,
 }
 
-/// Watches the jobs of one account: asks, records, and asks again, until all have ended or it is told to stop.
+/// Watches the jobs of one kind in one account: asks, records, and asks again, until all have ended or it is told to stop.
 pub struct Poller {
     /// Who is asked.
     pub account: Account,
+    /// The kind of the jobs. The service has other operations, other quotas and another queue for each.
+    pub kind: JobKind,
     /// What survives.
     pub store: Arc<dyn Store>,
     /// Who is told.
@@ -56,7 +58,7 @@ pub struct Poller {
     pub config: Config,
     /// How long errors are borne.
     pub patience: Patience,
-    /// Requests a second.
+    /// Requests a second, of this kind's operations.
     pub budgets: Budgets,
     /// What is counted.
     pub metrics: Metrics,
@@ -121,6 +123,7 @@ const NEWCOMERS: usize = 64;
 /// A poller at work.
 struct Run {
     context: Arc<Context>,
+    kind: JobKind,
     concurrency: usize,
     budgets: Budgets,
     observer: Arc<dyn Observer>,
@@ -144,10 +147,11 @@ impl Run {
             metrics: poller.metrics,
             recorded: poller.recorded,
         };
-        let operation = Operation::GetMatchingJob.as_str();
+        let operation = Operation::get_job(poller.kind).as_str();
         context.metrics.expect_requests(&context.account, operation);
         Self {
             context: Arc::new(context),
+            kind: poller.kind,
             concurrency: poller.config.concurrency,
             budgets: poller.budgets.clone(),
             observer: poller.observer,

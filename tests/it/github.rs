@@ -1,5 +1,6 @@
 //! `--github`: what a step tells a workflow of GitHub Actions, read as the runner reads it.
 
+mod action;
 mod runner;
 
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 mod access;
 mod adversity;
 mod disk;
+mod id_mapping;
 mod pages;
 mod reload;
 mod restart;

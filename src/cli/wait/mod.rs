@@ -5,34 +5,34 @@ mod ends;
 mod ids;
 mod link;
 mod outlets;
+mod pollers;
 mod progress;
 mod report;
 mod verdict;
 mod witness;
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Exit, Failure, tell};
 use crate::config::Followed;
 use crate::domain::{JobKey, JobKind, Observation};
+use crate::duration;
 use crate::source::SourceError;
 use crate::watch::cadence::Eta;
-use crate::watch::{LocateError, Located, Next, Observer, Place, Search, WatchedJob};
-use crate::{app, duration};
+use crate::watch::{LocateError, Located, Next, Observer, Search};
 pub(super) use args::Args;
 use args::Output;
-pub(super) use args::{Following, Subject};
+pub(super) use args::{Following, Named, Subject};
 pub(super) use ends::{Ended, Ends};
 pub(super) use link::Link;
 pub(super) use outlets::Outlets;
+use pollers::Pollers;
 pub(super) use progress::HEARTBEAT;
 use verdict::Verdict;
 pub(super) use verdict::of_error;
@@ -56,11 +56,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 /// Watches the jobs whose workflow is known, and looks for that of the others.
 async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
-    let Args { workflow_name, any, following, .. } = args;
+    let Args { named, any, following, .. } = args;
     let followed = following.followed()?;
     let outlets = Outlets::open(&following)?;
     let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
-    let mut wait = Wait::new(following, link, workflow_name, job_ids, any, outlets, started)?;
+    let mut wait = Wait::new(following, link, named, job_ids, any, outlets, started)?;
     let unknown = wait.watch_known(&followed)?;
     wait.search(unknown);
     Ok(wait)
@@ -72,8 +72,7 @@ pub(super) struct Wait {
     started: Instant,
     account: Arc<str>,
     witness: Arc<Witness>,
-    /// The workflow, where the command line names it.
-    workflow_name: Option<String>,
+    named: Named,
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     outlets: Outlets,
@@ -83,10 +82,8 @@ pub(super) struct Wait {
     search: Option<Search>,
     /// What the search for workflows finds.
     located: mpsc::UnboundedReceiver<Located>,
-    /// Jobs on their way to the poller.
-    jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
-    poller: JoinHandle<HashMap<JobKey, Place>>,
-    /// Stops poller and search at the end.
+    pollers: Pollers,
+    /// Stops pollers and search at the end.
     stop: DropGuard,
 }
 
@@ -95,7 +92,7 @@ impl Wait {
     pub(super) fn new(
         args: Following,
         link: Link,
-        workflow_name: Option<String>,
+        named: Named,
         job_ids: Vec<Arc<str>>,
         any: bool,
         outlets: Outlets,
@@ -104,30 +101,27 @@ impl Wait {
         let Link { account, witness, config, budgets, .. } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
-        let poller = app::step_poller(
+        let pollers = Pollers::new(
             account.clone(),
             config.clone(),
             budgets.clone(),
             Arc::new(Reporter(report)),
-        )
-        .map_err(Failure::usage)?;
-        let (jobs, given) = mpsc::unbounded_channel();
-        let poller = tokio::spawn(poller.run(given, stop.clone()));
+            stop.clone(),
+        );
         let (tell, located) = mpsc::unbounded_channel();
         Ok(Self {
             args,
             started,
             account: Arc::clone(&account.name),
             witness,
-            workflow_name,
+            named,
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
             outlets,
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
-            jobs,
-            poller,
+            pollers,
             stop: stop.drop_guard(),
         })
     }
@@ -157,7 +151,12 @@ impl Wait {
         self.outlets.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
         if let Some(search) = self.search.take() {
             let stop = self.stop.token().clone();
-            tokio::spawn(stop.run_until_cancelled_owned(search.run(job_ids)));
+            let kinds = match self.named.kind {
+                Some(kind) => vec![kind],
+                None => JobKind::ALL.to_vec(),
+            };
+            let look = async move { search.run(job_ids, &kinds).await };
+            tokio::spawn(stop.run_until_cancelled_owned(look));
         }
     }
 
@@ -165,25 +164,27 @@ impl Wait {
     fn watch_known(&mut self, followed: &Followed) -> Result<Vec<Arc<str>>, Failure> {
         let mut unknown = Vec::new();
         for job_id in self.job_ids.clone() {
-            let workflow_name = match &self.workflow_name {
-                Some(name) => Some(name.as_str().into()),
-                None => followed.workflow_of(&job_id),
+            let Named { workflow_name, kind } = &self.named;
+            let watch = followed.watch_of(&job_id, *kind).filter(|watch| {
+                workflow_name.as_deref().is_none_or(|name| name == &*watch.workflow_name)
+            });
+            let known = match (workflow_name, watch) {
+                (Some(name), _) => Some(name.as_str().into()),
+                (None, watch) => watch.map(|watch| Arc::clone(&watch.workflow_name)),
             };
-            let Some(workflow_name) = workflow_name else {
+            let Some(workflow_name) = known else {
                 unknown.push(job_id);
                 continue;
             };
-            let account = Arc::clone(&self.account);
-            self.watch(JobKey { account, kind: JobKind::Matching, workflow_name, job_id })?;
+            let kind = kind.or(watch.map(|watch| watch.kind)).unwrap_or(JobKind::Matching);
+            self.watch(JobKey { account: Arc::clone(&self.account), kind, workflow_name, job_id })?;
         }
         Ok(unknown)
     }
 
     pub(super) fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         self.outlets.progress.begin(&key);
-        let job =
-            WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
-        self.jobs.send(vec![job]).map_err(|_| broken_off())
+        self.pollers.watch(key)
     }
 
     /// Takes in answers until the command is over.
@@ -192,7 +193,7 @@ impl Wait {
         loop {
             let over = tokio::select! {
                 biased;
-                _ = &mut self.poller => return Err(broken_off()),
+                broken = self.pollers.break_off() => return Err(broken),
                 Some(report) = self.reports.recv() => self.take_report(&report)?,
                 Some(located) = self.located.recv() => self.take_located(located)?,
                 () = sleep_until(heartbeat) => {
@@ -246,8 +247,8 @@ impl Wait {
             }
             Located::Failed { job_id, error } => {
                 let advice = match &error {
-                    LocateError::Source(SourceError::AccessDenied { .. }) => {
-                        " (--workflow-name makes the search needless)"
+                    LocateError::Denied(searched) if searched.is_unlisted() => {
+                        " (--workflow-name and --kind make the search needless)"
                     }
                     _ => "",
                 };
@@ -276,7 +277,7 @@ impl Wait {
     fn goes_on(&self, why: &str) -> String {
         let ids = self.verdict.open(&self.job_ids);
         let ids: String = ids.map(|id| format!(" --job-id {id}")).collect();
-        let account = self.args.account_flags(self.workflow_name.as_deref());
+        let account = self.args.account_flags(&self.named);
         format!(
             "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait{ids}{account}"
         )
@@ -298,11 +299,6 @@ impl Wait {
             stdout.flush()
         })
     }
-}
-
-/// The poller never ends before its jobs have: if it does, that is no success.
-fn broken_off() -> Failure {
-    Failure::usage(anyhow!("the poller broke off; please report this defect"))
 }
 
 /// What the poller has to tell.
