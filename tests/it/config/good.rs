@@ -171,6 +171,14 @@ fn every_key_is_taken_up() {
                     job_ids: vec![JOB.into()],
                     notifiers: Vec::new(),
                 },
+                // And so is that of another kind.
+                WatchSettings {
+                    account: "123456789012".into(),
+                    kind: JobKind::IdMapping,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into()],
+                    notifiers: Vec::new(),
+                },
             ],
             notifiers: vec![
                 NotifierSettings {
