@@ -127,6 +127,7 @@ impl Agenda {
         let tracked = Tracked {
             workflow,
             notifiers: job.notifiers,
+            terms: job.terms,
             status: job.status,
             submitted_at: place.sightings.start_time(),
             sightings: place.sightings,

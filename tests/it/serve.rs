@@ -4,6 +4,7 @@ mod access;
 mod adversity;
 mod disk;
 mod pages;
+mod quality;
 mod reload;
 mod restart;
 mod secrets;

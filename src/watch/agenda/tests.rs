@@ -141,6 +141,7 @@ impl Play {
                 .is_multiple_of(3)
                 .then(|| before(self.at(), Duration::from_secs(number as u64 * 7_919 % 10_800))),
             notifiers: Arc::default(),
+            terms: Arc::default(),
             place: None,
         };
         self.agenda.follow(job, self.now);
