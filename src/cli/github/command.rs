@@ -24,6 +24,7 @@ pub(super) fn of_exit(exit: Exit) -> Option<String> {
         Exit::AccessDenied => "Credentials are missing, or do not allow what was asked.",
         Exit::NotFound => "There is no such job or workflow.",
         Exit::Unreachable => "The service never answered.",
+        Exit::QualityFailed => "The job succeeded, but fails a quality gate: the log says which.",
         Exit::Busy => "No job was started: the workflow is busy, or a limit is reached.",
         Exit::Unsure => "A job may have been started, and nobody knows which.",
         Exit::Interrupted | Exit::Terminated => "Stopped waiting; what runs goes on.",

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Exit, Failure, tell};
-use crate::config::Followed;
+use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::duration;
 use crate::source::SourceError;
@@ -62,6 +62,7 @@ async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<W
     let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
     let mut wait = Wait::new(following, link, named, job_ids, any, outlets, started)?;
     let unknown = wait.watch_known(&followed)?;
+    wait.judge_by(followed.watches);
     wait.search(unknown);
     Ok(wait)
 }
@@ -76,6 +77,8 @@ pub(super) struct Wait {
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     outlets: Outlets,
+    /// The watches of the configuration: for their quality gates.
+    watches: Vec<WatchSettings>,
     /// Answers about jobs.
     reports: mpsc::UnboundedReceiver<Report>,
     /// Looks for workflows, until it is sent to do so.
@@ -118,12 +121,18 @@ impl Wait {
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
             outlets,
+            watches: Vec::new(),
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
             pollers,
             stop: stop.drop_guard(),
         })
+    }
+
+    /// Has jobs judged by the quality gates of the watches that follow them.
+    pub(super) fn judge_by(&mut self, watches: Vec<WatchSettings>) {
+        self.watches = watches;
     }
 
     /// Waits until all is over, or something else ends first.
@@ -223,7 +232,10 @@ impl Wait {
                 self.print(job, observation)
                     .context("writing to standard output")
                     .map_err(Failure::usage)?;
-                verdict::of_status(*status)
+                match verdict::of_status(*status) {
+                    Exit::Success => self.judge(job, observation),
+                    exit => exit,
+                }
             }
             (Next::GiveUp(error), _) => {
                 self.outlets.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
@@ -232,6 +244,18 @@ impl Wait {
             (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
         };
         Ok(self.verdict.ended(&job.job_id, exit))
+    }
+
+    /// How a job that succeeded comes out of its quality gates.
+    fn judge(&self, job: &JobKey, observation: &Observation) -> Exit {
+        let watched = self.watches.iter().find(|watch| watch.follows(job));
+        let gates = self.args.gates(watched.map(|watch| watch.gates).unwrap_or_default());
+        let failures = gates.check(observation.details.metrics.as_deref());
+        for failure in &failures {
+            let message = &failure.message;
+            self.outlets.progress.say(&format!("matchwatch: job {}: {message}", job.job_id));
+        }
+        if failures.is_empty() { Exit::Success } else { Exit::QualityFailed }
     }
 
     /// Takes in what the search tells; returns how the command ends, if it does.
