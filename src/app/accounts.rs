@@ -49,8 +49,7 @@ pub async fn connect_to_start(
 }
 
 /// A poller of jobs of this kind that remembers nothing beyond its own end, and tells `observer` alone: what `wait`
-/// runs on. It shares
-/// `budgets` with whoever else asks the account.
+/// runs on. It shares `budgets` with whoever else asks the account.
 ///
 /// # Errors
 ///

@@ -185,6 +185,7 @@ fn every_key_is_taken_up() {
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
                     notifiers: Vec::new(),
+                    gates: Gates::default(),
                 },
             ],
             notifiers: vec![
