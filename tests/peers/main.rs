@@ -10,6 +10,7 @@
 mod action;
 mod event_ids;
 mod metrics;
+mod roles;
 mod simulator;
 mod sns;
 mod support;
