@@ -63,6 +63,18 @@ pub(super) struct Told {
     pub(super) unknown: bool,
 }
 
+impl From<JobIndex> for usize {
+    fn from(index: JobIndex) -> Self {
+        index.0
+    }
+}
+
+impl From<WorkflowIndex> for usize {
+    fn from(index: WorkflowIndex) -> Self {
+        index.0
+    }
+}
+
 /// All live jobs and their workflows.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
@@ -81,7 +93,7 @@ impl Roster {
     }
 
     pub(super) fn expect(&mut self, jobs: usize) {
-        self.jobs.reserve(jobs);
+        self.jobs.reserve_exact(jobs);
     }
 
     /// The place of a workflow, and whether it is new here.
