@@ -98,6 +98,8 @@ fn notifier(notifier: &NotifierSettings) -> String {
         NotifierAdapter::Stdout => "standard output",
         NotifierAdapter::Webhook(_) => "a webhook",
         NotifierAdapter::Sns(sns) => sns.topic_arn.as_str(),
+        NotifierAdapter::Sqs(sqs) => sqs.queue_url.as_str(),
+        NotifierAdapter::EventBridge(bridge) => bridge.event_bus.as_str(),
         NotifierAdapter::Command(command) => command.command.first().map_or("", String::as_str),
     };
     let filter = &notifier.filter;

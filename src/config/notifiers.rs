@@ -20,20 +20,25 @@ enum Type {
     Stdout,
     Webhook,
     Sns,
+    Sqs,
+    EventBridge,
     Command,
 }
 
-const TYPES: [(&str, Type); 4] = [
+const TYPES: [(&str, Type); 6] = [
     ("stdout", Type::Stdout),
     ("webhook", Type::Webhook),
     ("sns", Type::Sns),
+    ("sqs", Type::Sqs),
+    ("eventbridge", Type::EventBridge),
     ("command", Type::Command),
 ];
 
 /// What to write for the keys that an adapter cannot do without.
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
     ("url", "\"https://example.com/hook\""),
     ("topic_arn", "\"arn:aws:sns:eu-west-1:123456789012:my-topic\""),
+    ("queue_url", "\"https://sqs.eu-west-1.amazonaws.com/123456789012/my-queue\""),
     ("command", "[\"/usr/local/bin/notify\"]"),
 ];
 
@@ -90,9 +95,29 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
             Some(NotifierAdapter::Webhook(config))
         }
         Type::Sns => {
-            let config = adapter::fit(section, &EXAMPLES)?;
-            check_sns(section, &config);
+            let config: notify::SnsConfig = adapter::fit(section, &EXAMPLES)?;
+            told(section, "topic_arn", topic_arn(&config.topic_arn));
+            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
+            check_timeout(section, config.timeout);
             Some(NotifierAdapter::Sns(config))
+        }
+        Type::Sqs => {
+            let config: notify::SqsConfig = adapter::fit(section, &EXAMPLES)?;
+            told(section, "queue_url", notify::SqsConfig::check_queue_url(&config.queue_url));
+            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
+            check_timeout(section, config.timeout);
+            Some(NotifierAdapter::Sqs(config))
+        }
+        Type::EventBridge => {
+            let config: notify::EventBridgeConfig = adapter::fit(section, &EXAMPLES)?;
+            told(
+                section,
+                "event_bus",
+                notify::EventBridgeConfig::check_event_bus(&config.event_bus),
+            );
+            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
+            check_timeout(section, config.timeout);
+            Some(NotifierAdapter::EventBridge(config))
         }
         Type::Command => {
             let config = adapter::fit(section, &EXAMPLES)?;
@@ -125,17 +150,17 @@ fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
     check_timeout(section, config.timeout);
 }
 
-fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
-    if let Err(text) = topic_arn(&config.topic_arn) {
-        section.wrong(&section.span_of("topic_arn"), "topic_arn", text);
+/// What the notifiers that are services of AWS have in common.
+fn check_aws(section: &Section<'_>, role: Option<&str>, endpoint: Option<&str>) {
+    told(section, "role_arn", role.map_or(Ok(()), role_arn));
+    told(section, "endpoint_url", endpoint.map_or(Ok(()), |url| parse_endpoint(url).map(|_| ())));
+}
+
+/// Tells what is wrong with the value of `key`, if anything is.
+fn told(section: &Section<'_>, key: &str, found: Result<(), String>) {
+    if let Err(text) = found {
+        section.wrong(&section.span_of(key), key, text);
     }
-    if let Some(Err(text)) = config.role_arn.as_deref().map(role_arn) {
-        section.wrong(&section.span_of("role_arn"), "role_arn", text);
-    }
-    if let Some(Err(text)) = config.endpoint_url.as_deref().map(parse_endpoint) {
-        section.wrong(&section.span_of("endpoint_url"), "endpoint_url", text);
-    }
-    check_timeout(section, config.timeout);
 }
 
 fn check_command(section: &Section<'_>, config: &notify::CommandConfig) {

@@ -7,10 +7,13 @@
     reason = "a test ends where a step fails"
 )]
 
+mod event_bridge;
 mod event_ids;
 mod metrics;
+mod moto;
 mod simulator;
 mod sns;
+mod sqs;
 mod support;
 mod wait;
 mod webhook;

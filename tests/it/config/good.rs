@@ -10,7 +10,7 @@ use matchwatch::config::{
     Problems, Settings, StoreSettings, WatchSettings,
 };
 use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern};
-use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
+use matchwatch::notify::{CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
 use matchwatch::tls::CaBundle;
@@ -197,6 +197,31 @@ fn every_key_is_taken_up() {
                         role_arn: Some("arn:aws:iam::123456789012:role/path/publisher".into()),
                         endpoint_url: Some("http://127.0.0.1:8081".into()),
                         timeout: secs(3),
+                    }),
+                },
+                NotifierSettings {
+                    name: "queue".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Sqs(SqsConfig {
+                        queue_url: "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo"
+                            .into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        endpoint_url: Some("http://127.0.0.1:8082".into()),
+                        timeout: secs(6),
+                    }),
+                },
+                NotifierSettings {
+                    name: "bus".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::EventBridge(EventBridgeConfig {
+                        event_bus: "arn:aws:events:eu-west-1:123456789012:event-bus/jobs".into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        endpoint_url: Some("http://127.0.0.1:8083".into()),
+                        timeout: secs(7),
                     }),
                 },
                 NotifierSettings {
