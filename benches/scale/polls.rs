@@ -11,7 +11,7 @@ use matchwatch::aws::{Access, Aws};
 use matchwatch::backoff::Policy;
 use matchwatch::clock::{SharedClock, SystemClock};
 use matchwatch::domain::{
-    JobDetails, JobKey, JobStatus, Observation, ObservedStatus, Routing, WorkflowKey,
+    JobDetails, JobKey, JobKind, JobStatus, Observation, ObservedStatus, Routing, WorkflowKey,
 };
 use matchwatch::heartbeat::Heartbeat;
 use matchwatch::metrics::Metrics;
@@ -173,8 +173,12 @@ impl JobSource for Resumed {
         Err(SourceError::AccessDenied { message: "no lists".to_owned() })
     }
 
-    async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
-        self.service.list_workflows(page).await
+    async fn list_workflows(
+        &self,
+        kind: JobKind,
+        page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError> {
+        self.service.list_workflows(kind, page).await
     }
 }
 

@@ -48,12 +48,15 @@ fn details(status: JobStatus, at: Timestamp) -> JobDetails {
     JobDetails {
         start_time: Some(at),
         end_time: ended.then_some(at),
-        metrics: ended.then_some(JobMetrics {
-            input_records: Some(100_000),
-            total_records_processed: Some(99_990),
-            records_not_processed: Some(10),
-            delete_records_processed: None,
-            match_ids: Some(87_654),
+        metrics: ended.then(|| {
+            Box::new(JobMetrics {
+                input_records: Some(100_000),
+                total_records_processed: Some(99_990),
+                records_not_processed: Some(10),
+                delete_records_processed: None,
+                match_ids: Some(87_654),
+                ..JobMetrics::default()
+            })
         }),
         error_details: None,
         output_source_config: Some(vec![OutputSource {
@@ -61,5 +64,6 @@ fn details(status: JobStatus, at: Timestamp) -> JobDetails {
             output_s3_path: Some("s3://a-bucket-of-some-team/matching/output/".to_owned()),
             ..OutputSource::default()
         }]),
+        job_type: None,
     }
 }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::job::{JobDetails, JobKey, JobKind, JobStatus, UnknownName};
+use super::details::JobDetails;
+use super::job::{JobKey, JobKind, JobStatus, UnknownName};
 use super::state::Transition;
 
 /// Namespace of event ids: UUIDv5 of `matchwatch.dev` in the DNS namespace.

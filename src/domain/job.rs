@@ -8,6 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::details::JobDetails;
+
 /// Which of the service's two families of jobs a job belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,6 +21,9 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Matching, Self::IdMapping];
+
     /// The name used in configuration, events and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +37,14 @@ impl JobKind {
         match self {
             Self::Matching => "matchingworkflows",
             Self::IdMapping => "idmappingworkflows",
+        }
+    }
+
+    /// The type of resource that workflows of this kind are in ARNs and IAM policies.
+    pub const fn workflow_resource(self) -> &'static str {
+        match self {
+            Self::Matching => "matchingworkflow",
+            Self::IdMapping => "idmappingworkflow",
         }
     }
 }
@@ -170,7 +183,7 @@ impl FromStr for JobKind {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        [Self::Matching, Self::IdMapping]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| UnknownName(name.to_owned()))
@@ -222,80 +235,4 @@ pub struct JobSummary {
     pub start_time: Option<Timestamp>,
     /// When it ended.
     pub end_time: Option<Timestamp>,
-}
-
-/// What `GetMatchingJob` returns beside id and status, under the API's own names. Absent stays absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobDetails {
-    /// When the job was started. The service does not say whether that means submitted or at work.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Timestamp>,
-    /// When the job ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_time: Option<Timestamp>,
-    /// Record counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metrics: Option<JobMetrics>,
-    /// Why the job failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_details: Option<ErrorDetails>,
-    /// Where the job wrote its output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output_source_config: Option<Vec<OutputSource>>,
-}
-
-impl JobDetails {
-    /// Seconds between the start and the end that the API told, where it told both.
-    pub fn duration_seconds(&self) -> Option<f64> {
-        let (start, end) = (self.start_time?, self.end_time?);
-        // Microseconds are what the API tells and what a double holds exactly.
-        #[expect(clippy::cast_precision_loss, reason = "exact below 285 years")]
-        Some(end.duration_since(start).as_micros() as f64 / 1e6)
-    }
-}
-
-/// Record counts of a job. Wider than the SDK's 32 bits: jobs over large tables exceed them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobMetrics {
-    /// Records read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input_records: Option<i64>,
-    /// Records processed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub total_records_processed: Option<i64>,
-    /// Records that were not processed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub records_not_processed: Option<i64>,
-    /// Records processed that were marked for deletion.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delete_records_processed: Option<i64>,
-    /// Match ids generated.
-    #[serde(default, rename = "matchIDs", skip_serializing_if = "Option::is_none")]
-    pub match_ids: Option<i64>,
-}
-
-/// Why a job failed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ErrorDetails {
-    /// The service's message, whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
-}
-
-/// One place that a job wrote its output to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutputSource {
-    /// The role that the service assumed to write.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role_arn: Option<String>,
-    /// The S3 path.
-    #[serde(default, rename = "outputS3Path", skip_serializing_if = "Option::is_none")]
-    pub output_s3_path: Option<String>,
-    /// The key that the output is encrypted with.
-    #[serde(default, rename = "KMSArn", skip_serializing_if = "Option::is_none")]
-    pub kms_arn: Option<String>,
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
+mod details;
 mod event;
 mod job;
 mod pattern;
@@ -10,10 +11,11 @@ mod route;
 mod state;
 mod trial;
 
+pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
 pub use job::{
-    ErrorDetails, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobSummary, Observation,
-    ObservedStatus, OutputSource, PastRun, UnknownName, WorkflowKey,
+    JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,
+    WorkflowKey,
 };
 pub use pattern::NamePattern;
 pub use redelivery::{Redelivered, Redelivery};

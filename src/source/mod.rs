@@ -2,13 +2,14 @@
 
 mod entity_resolution;
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use entity_resolution::{Config, EntityResolution};
 
-use crate::domain::{JobKey, JobSummary, Observation, WorkflowKey};
+use crate::domain::{JobKey, JobKind, JobSummary, Observation, WorkflowKey};
 
 /// Answers questions about jobs. One request each, without retries: those belong to the caller.
 #[async_trait]
@@ -31,12 +32,16 @@ pub trait JobSource: Send + Sync {
         page: Option<PageToken>,
     ) -> Result<JobPage, SourceError>;
 
-    /// One page of the account's matching workflow names.
+    /// One page of the names of the account's workflows whose jobs are of this kind.
     ///
     /// # Errors
     ///
     /// One of [`SourceError`].
-    async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError>;
+    async fn list_workflows(
+        &self,
+        kind: JobKind,
+        page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError>;
 }
 
 /// Where the next page of a list begins, in the service's own words.
@@ -70,22 +75,73 @@ pub struct WorkflowPage {
 /// The operations that a source is asked for: the scope of a request budget, and a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
-    /// One job.
+    /// One matching job.
     GetMatchingJob,
-    /// The jobs of a workflow.
+    /// The jobs of a matching workflow.
     ListMatchingJobs,
-    /// The account's workflows.
+    /// The account's matching workflows.
     ListMatchingWorkflows,
+    /// One ID mapping job.
+    GetIdMappingJob,
+    /// The jobs of an ID mapping workflow.
+    ListIdMappingJobs,
+    /// The account's ID mapping workflows.
+    ListIdMappingWorkflows,
 }
 
 impl Operation {
+    /// What asks for one job of this kind.
+    pub const fn get_job(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Matching => Self::GetMatchingJob,
+            JobKind::IdMapping => Self::GetIdMappingJob,
+        }
+    }
+
+    /// What asks for the jobs of a workflow of this kind.
+    pub const fn list_jobs(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Matching => Self::ListMatchingJobs,
+            JobKind::IdMapping => Self::ListIdMappingJobs,
+        }
+    }
+
+    /// What asks for the account's workflows of this kind.
+    pub const fn list_workflows(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Matching => Self::ListMatchingWorkflows,
+            JobKind::IdMapping => Self::ListIdMappingWorkflows,
+        }
+    }
+
+    /// The kind of jobs that it is about.
+    pub const fn kind(self) -> JobKind {
+        match self {
+            Self::GetMatchingJob | Self::ListMatchingJobs | Self::ListMatchingWorkflows => {
+                JobKind::Matching
+            }
+            Self::GetIdMappingJob | Self::ListIdMappingJobs | Self::ListIdMappingWorkflows => {
+                JobKind::IdMapping
+            }
+        }
+    }
+
     /// The API's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GetMatchingJob => "GetMatchingJob",
             Self::ListMatchingJobs => "ListMatchingJobs",
             Self::ListMatchingWorkflows => "ListMatchingWorkflows",
+            Self::GetIdMappingJob => "GetIdMappingJob",
+            Self::ListIdMappingJobs => "ListIdMappingJobs",
+            Self::ListIdMappingWorkflows => "ListIdMappingWorkflows",
         }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

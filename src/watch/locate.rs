@@ -142,7 +142,7 @@ impl Search {
         let mut names = Vec::new();
         let mut next: Option<PageToken> = None;
         loop {
-            let list = || self.account.source.list_workflows(next.clone());
+            let list = || self.account.source.list_workflows(JobKind::Matching, next.clone());
             let page: WorkflowPage = self.patiently(&self.budgets.lists, list).await?;
             names.extend(page.names.into_iter().map(Arc::from));
             next = page.next;

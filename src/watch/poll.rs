@@ -85,11 +85,12 @@ impl Context {
         workflow: &WorkflowKey,
         page: Option<PageToken>,
     ) -> Result<JobPage, SourceError> {
-        self.counted(Operation::ListMatchingJobs, self.source.list_jobs(workflow, page)).await
+        self.counted(Operation::list_jobs(workflow.kind), self.source.list_jobs(workflow, page))
+            .await
     }
 
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
-        self.counted(Operation::GetMatchingJob, self.source.observe(job)).await
+        self.counted(Operation::get_job(job.kind), self.source.observe(job)).await
     }
 
     async fn counted<T>(

@@ -1,8 +1,10 @@
 //! docs/events.md is the contract of every event: its schema, its examples and its ids hold.
 
+use std::collections::HashSet;
+
 use matchwatch::domain::{
-    ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message,
-    ObservedStatus, OutputSource, Step, TestEvent, Transition, step,
+    ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobType,
+    Message, ObservedStatus, OutputSource, Step, TestEvent, Transition, step,
 };
 use serde_json::{Value, json};
 
@@ -28,24 +30,37 @@ fn details() -> Vec<JobDetails> {
     let whole = JobDetails {
         start_time: Some("2025-06-01T07:50:00.25Z".parse().unwrap()),
         end_time: Some("2025-06-01T07:58:30Z".parse().unwrap()),
-        metrics: Some(JobMetrics {
+        metrics: Some(Box::new(JobMetrics {
             input_records: Some(5_000_000_000),
             total_records_processed: Some(4),
             records_not_processed: Some(3),
             delete_records_processed: Some(0),
             match_ids: Some(1),
-        }),
+            total_mapped_records: Some(5_000_000_001),
+            total_mapped_source_records: Some(5),
+            total_mapped_target_records: Some(6),
+            unique_records_loaded: Some(7),
+            new_mapped_records: Some(8),
+            new_mapped_source_records: Some(9),
+            new_mapped_target_records: Some(10),
+            new_unique_records_loaded: Some(11),
+            mapped_records_removed: Some(12),
+            mapped_source_records_removed: Some(13),
+            mapped_target_records_removed: Some(14),
+        })),
         error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
         output_source_config: Some(vec![OutputSource {
             role_arn: Some("arn:aws:iam::123456789012:role/er".into()),
             output_s3_path: Some("s3://bucket/".into()),
             kms_arn: Some("arn:aws:kms:eu-west-1:123456789012:key/k".into()),
         }]),
+        job_type: Some(JobType::DeleteOnly),
     };
     let hollow = JobDetails {
-        metrics: Some(JobMetrics::default()),
+        metrics: Some(Box::default()),
         error_details: Some(ErrorDetails::default()),
         output_source_config: Some(vec![OutputSource::default()]),
+        job_type: Some(JobType::Unknown("REPLAY".to_owned())),
         ..JobDetails::default()
     };
     vec![whole, hollow, JobDetails::default()]
@@ -65,7 +80,7 @@ fn every_transition() -> Vec<Transition> {
 /// Every event that there can be, as far as shape goes.
 fn every_event() -> Vec<Event> {
     let mut events = Vec::new();
-    for kind in [JobKind::Matching, JobKind::IdMapping] {
+    for kind in JobKind::ALL {
         let key = JobKey {
             account: "main".into(),
             kind,
@@ -116,6 +131,7 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
     let validator = validator(&schema());
     let mut event = examples().remove(3);
     event["data"]["truncated"] = true.into();
+    event["data"]["jobType"] = "BATCH".into();
     event["data"]["addedLater"] = json!({ "by": "a newer version" });
     assert_valid(&validator, &event);
     for (pointer, wrong) in [
@@ -134,6 +150,7 @@ fn the_schema_allows_fields_to_come_and_refuses_what_no_event_may_be() {
         ("/data/durationSeconds", json!("8.5")),
         ("/data/endTime", json!(1_748_764_800)),
         ("/data/errorDetails/errorMessage", Value::Null),
+        ("/data/jobType", json!("")),
         ("/data/truncated", json!(false)),
     ] {
         let mut event = event.clone();
@@ -175,11 +192,14 @@ fn the_schema_takes_no_test_for_a_job_and_no_job_for_a_test() {
 }
 
 #[test]
-fn there_is_an_example_of_each_type_and_each_is_valid() {
+fn there_is_an_example_of_each_type_and_of_each_kind_and_each_is_valid() {
     let validator = validator(&closed(schema()));
     let types: Vec<_> = examples().iter().map(|example| example["type"].clone()).collect();
     let of_jobs = JobStatus::ALL.map(|status| EventType::of(status).as_str());
-    assert_eq!(types, [of_jobs.as_slice(), &[TestEvent::TYPE]].concat());
+    let of_id_mapping = EventType::JobSucceeded.as_str();
+    assert_eq!(types, [of_jobs.as_slice(), &[of_id_mapping, TestEvent::TYPE]].concat());
+    let kinds: HashSet<_> = examples().iter().map(|e| e["data"]["kind"].clone()).collect();
+    assert!(JobKind::ALL.iter().all(|kind| kinds.contains(&json!(kind))), "{kinds:?}");
     for example in examples() {
         assert_valid(&validator, &example);
     }

@@ -11,7 +11,7 @@ use super::{TroubleKind, Verdict};
 use crate::aws::Aws;
 use crate::backoff::{Backoff, Policy};
 use crate::config::{AccountSettings, Settings, WatchSettings};
-use crate::domain::{JobKey, Observation};
+use crate::domain::{JobKey, JobKind, Observation};
 use crate::source::{self, EntityResolution, JobSource as _, SourceError};
 use crate::watch::Budget;
 
@@ -28,14 +28,16 @@ pub(super) struct Asker {
     settings: AccountSettings,
     config: source::Config,
     budget: Budget,
+    /// The kind of jobs that it is watched for, the first of them.
+    kind: JobKind,
     /// Connected by the first question: finding the Region may take its time.
     source: OnceCell<Result<EntityResolution, SourceError>>,
 }
 
 /// What an account is asked.
 enum Question<'a> {
-    /// Whether it answers at all.
-    Introduction,
+    /// Whether it answers at all, about jobs of this kind.
+    Introduction(JobKind),
     /// How a job is.
     Job(&'a JobKey),
 }
@@ -50,13 +52,14 @@ impl Asker {
                 request_timeout: settings.request_timeout,
             },
             budget: Budget::new(account.get_rate.unwrap_or(settings.watch.get_rate)),
+            kind: watched_kind(account, settings),
             source: OnceCell::new(),
         }
     }
 
     /// Makes one small request.
     pub(super) async fn introduce(self: Arc<Self>) -> Verdict {
-        match self.ask(&Question::Introduction).await {
+        match self.ask(&Question::Introduction(self.kind)).await {
             Ok(_) => Verdict::Works(self.introduction().await),
             Err(error) => fails(&error, &error.to_string()),
         }
@@ -104,7 +107,7 @@ impl Asker {
         loop {
             self.budget.spend_one().await;
             let answer = match question {
-                Question::Introduction => source.introduce().await.map(|()| None),
+                Question::Introduction(kind) => source.introduce(*kind).await.map(|()| None),
                 Question::Job(job) => source.observe(job).await.map(Some),
             };
             let delay = match &answer {
@@ -138,6 +141,13 @@ impl Asker {
             },
         }
     }
+}
+
+/// The kind of the account's first watch: whoever watches ID mapping jobs alone needs no permission on matching ones.
+fn watched_kind(account: &AccountSettings, settings: &Settings) -> JobKind {
+    let mut watches = settings.watches.iter();
+    let first = watches.find(|watch| watch.account == account.name);
+    first.map_or(JobKind::Matching, |watch| watch.kind)
 }
 
 /// What `error` means to an operator.

@@ -18,7 +18,7 @@ struct CliJob<'a> {
     end_time: Option<Timestamp>,
     status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metrics: &'a Option<JobMetrics>,
+    metrics: &'a Option<Box<JobMetrics>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_details: &'a Option<ErrorDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{JobKey, Observation, WorkflowKey};
+use crate::domain::{JobKey, JobKind, Observation, WorkflowKey};
 use crate::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
 
 /// A source that remembers how it was answered.
@@ -55,7 +55,11 @@ impl JobSource for Witness {
         self.source.list_jobs(workflow, page).await
     }
 
-    async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
-        self.note(self.source.list_workflows(page).await)
+    async fn list_workflows(
+        &self,
+        kind: JobKind,
+        page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError> {
+        self.note(self.source.list_workflows(kind, page).await)
     }
 }

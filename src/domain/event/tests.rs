@@ -129,20 +129,22 @@ fn what_the_api_told_is_told_under_its_own_names() {
     let details = JobDetails {
         start_time: Some(at("2025-06-01T07:50:00.25Z")),
         end_time: Some(at("2025-06-01T07:58:30.75Z")),
-        metrics: Some(JobMetrics {
+        metrics: Some(Box::new(JobMetrics {
             // More than 32 bits hold.
             input_records: Some(5_000_000_000),
             total_records_processed: Some(4_999_999_999),
             records_not_processed: Some(1),
             delete_records_processed: Some(0),
             match_ids: Some(3),
-        }),
+            ..JobMetrics::default()
+        })),
         error_details: Some(ErrorDetails { error_message: Some("S3: access denied".into()) }),
         output_source_config: Some(vec![OutputSource {
             role_arn: Some("arn:aws:iam::123456789012:role/er".into()),
             output_s3_path: Some("s3://bucket/out/".into()),
             kms_arn: None,
         }]),
+        job_type: None,
     };
     let event = event(&transition(Some(JobStatus::Running), JobStatus::Failed), &details);
     let data = json_of(event)["data"].take();

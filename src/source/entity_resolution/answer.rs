@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::clean;
 use crate::aws::without_session_token;
-use crate::domain::{JobDetails, JobSummary, Observation, ObservedStatus};
+use crate::domain::{JobDetails, JobSummary, JobType, Observation, ObservedStatus};
 use crate::source::{JobPage, PageToken, SourceError, WorkflowPage};
 
 /// No more than this of an id is told, in characters. The API's ids have 32.
@@ -17,7 +17,7 @@ const LONGEST_ID: usize = 64;
 /// No more than this is told of what is wrong, in characters.
 const LONGEST_WORDS: usize = 500;
 
-/// Reads the answer of `GetMatchingJob` for `job_id`.
+/// Reads the answer of `GetMatchingJob` or `GetIdMappingJob` for `job_id`.
 pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, SourceError> {
     let answer = object(body)?;
     let status = required(&answer, "status")?;
@@ -34,11 +34,12 @@ pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, Sour
             metrics: detail(&answer, "metrics"),
             error_details: detail(&answer, "errorDetails"),
             output_source_config: detail(&answer, "outputSourceConfig"),
+            job_type: detail(&answer, "jobType").filter(|told: &JobType| !told.as_str().is_empty()),
         },
     })
 }
 
-/// Reads one answer of `ListMatchingWorkflows`.
+/// Reads one answer of `ListMatchingWorkflows` or `ListIdMappingWorkflows`.
 pub(super) fn workflow_page(body: &[u8]) -> Result<WorkflowPage, SourceError> {
     let answer = object(body)?;
     let names = entries(&answer, "workflowSummaries", |summary| {
@@ -47,7 +48,7 @@ pub(super) fn workflow_page(body: &[u8]) -> Result<WorkflowPage, SourceError> {
     Ok(WorkflowPage { names, next: next_page(&answer) })
 }
 
-/// Reads one answer of `ListMatchingJobs`.
+/// Reads one answer of `ListMatchingJobs` or `ListIdMappingJobs`.
 pub(super) fn job_page(body: &[u8]) -> Result<JobPage, SourceError> {
     let answer = object(body)?;
     if !answer.contains_key("jobs") {
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(observation.details, JobDetails::default());
         let nulls = json!({
             "jobId": "job-1", "status": "QUEUED", "startTime": null, "endTime": null,
-            "metrics": null, "errorDetails": null, "outputSourceConfig": null,
+            "metrics": null, "errorDetails": null, "outputSourceConfig": null, "jobType": null,
         });
         assert_eq!(read(&nulls).unwrap().details, JobDetails::default());
     }
@@ -203,6 +204,17 @@ mod tests {
         assert_eq!(observation.details.metrics, None);
         let error = observation.details.error_details.unwrap();
         assert_eq!(error.error_message.as_deref(), Some("no key"));
+    }
+
+    #[test]
+    fn a_job_type_of_a_newer_service_is_kept_and_an_empty_one_is_none() {
+        let job_type = |told: &str| {
+            let answer = json!({ "jobId": "job-1", "status": "QUEUED", "jobType": told });
+            read(&answer).unwrap().details.job_type
+        };
+        assert_eq!(job_type("DELETE_ONLY"), Some(JobType::DeleteOnly));
+        assert_eq!(job_type("REPLAY"), Some(JobType::Unknown("REPLAY".to_owned())));
+        assert_eq!(job_type(""), None);
     }
 
     /// Right sides: `datetime.datetime.fromtimestamp(x, datetime.timezone.utc).isoformat()` of Python.

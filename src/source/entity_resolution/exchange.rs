@@ -14,7 +14,7 @@ pub(super) struct Listener(Arc<Mutex<Option<Answer>>>);
 
 impl Listener {
     /// The answer, if one came and was read to its end.
-    pub(super) fn heard(self) -> Option<Answer> {
+    pub(super) fn heard(&self) -> Option<Answer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -77,23 +77,28 @@ impl EntityResolution {
         &self.region
     }
 
-    /// Asks for something small, to learn whether the service answers and knows who asks. That it forbids the
-    /// question is such an answer too: no daemon needs it granted.
+    /// Asks for something small about jobs of this kind, to learn whether the service answers and knows who asks. That
+    /// it forbids the question is such an answer too: no daemon needs it granted.
     ///
     /// # Errors
     ///
     /// One of [`SourceError`].
-    pub async fn introduce(&self) -> Result<(), SourceError> {
-        let client = self.client();
-        let listener = Listener::default();
-        let request = client.list_matching_workflows().max_results(1).customize();
-        let sent = request.interceptor(listener.clone()).send().await;
-        let heard = listener.heard();
-        if heard.as_ref().is_some_and(refusal::is_forbidden) {
-            return Ok(());
+    pub async fn introduce(&self, kind: JobKind) -> Result<(), SourceError> {
+        let call = self.call(Permission::on_everything(Operation::list_workflows(kind)));
+        let heard = match kind {
+            JobKind::Matching => {
+                let request = call.client.list_matching_workflows().max_results(1);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+            JobKind::IdMapping => {
+                let request = call.client.list_id_mapping_workflows().max_results(1);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+        };
+        match heard {
+            Ok(answer) if refusal::is_forbidden(&answer) => Ok(()),
+            heard => self.granted(&call, heard).map(|_| ()),
         }
-        let permission = Permission::on_everything(Operation::ListMatchingWorkflows);
-        self.granted(&client, heard, sent, permission).map(|_| ())
     }
 
     fn client(&self) -> Arc<Client> {
@@ -109,27 +114,56 @@ impl EntityResolution {
         }
     }
 
+    /// A question that needs `permission`.
+    fn call<'a>(&self, permission: Permission<'a>) -> Call<'a> {
+        Call { client: self.client(), listener: Listener::default(), permission }
+    }
+
     /// The answer that was heard, if the service granted the request.
-    fn granted<O, E>(
+    fn granted(
         &self,
-        client: &Arc<Client>,
-        heard: Option<Answer>,
-        sent: Result<O, SdkError<E>>,
-        permission: Permission<'_>,
+        call: &Call<'_>,
+        heard: Result<Answer, SourceError>,
+    ) -> Result<Answer, SourceError> {
+        let refusal = match heard {
+            Ok(answer) if answer.is_success() => return Ok(answer),
+            Ok(answer) => refusal::classify(&answer, call.permission),
+            Err(error) => error,
+        };
+        if matches!(refusal, SourceError::CredentialsExpired { .. }) {
+            self.renew(&call.client);
+        }
+        Err(refusal)
+    }
+}
+
+/// One question: by which client, and what it takes.
+struct Call<'a> {
+    client: Arc<Client>,
+    listener: Listener,
+    permission: Permission<'a>,
+}
+
+impl Call<'_> {
+    /// What has to listen to the request.
+    fn listener(&self) -> Listener {
+        self.listener.clone()
+    }
+
+    /// Sends the request; returns what came back, be it a refusal.
+    async fn heard<O, E>(
+        &self,
+        request: impl Future<Output = Result<O, SdkError<E>>>,
     ) -> Result<Answer, SourceError>
     where
         E: std::error::Error + 'static,
     {
-        let refusal = match (heard, sent) {
-            (Some(answer), _) if answer.is_success() => return Ok(answer),
-            (Some(answer), _) => refusal::classify(&answer, permission),
-            (None, Err(error)) => failure::classify(&error),
-            (None, Ok(_)) => SourceError::Unavailable { message: "no answer".to_owned() },
-        };
-        if matches!(refusal, SourceError::CredentialsExpired { .. }) {
-            self.renew(client);
+        let sent = request.await;
+        match (self.listener.heard(), sent) {
+            (Some(answer), _) => Ok(answer),
+            (None, Err(error)) => Err(failure::classify(&error)),
+            (None, Ok(_)) => Err(SourceError::Unavailable { message: "no answer".to_owned() }),
         }
-        Err(refusal)
     }
 }
 
@@ -143,19 +177,21 @@ fn new_client(sdk: &SdkConfig) -> Client {
 #[async_trait]
 impl JobSource for EntityResolution {
     async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
-        only_matching(job.kind)?;
-        let client = self.client();
-        let listener = Listener::default();
-        let sent = client
-            .get_matching_job()
-            .workflow_name(&*job.workflow_name)
-            .job_id(&*job.job_id)
-            .customize()
-            .interceptor(listener.clone())
-            .send()
-            .await;
-        let permission = Permission::on_workflow(Operation::GetMatchingJob, &job.workflow_name);
-        let answer = self.granted(&client, listener.heard(), sent, permission)?;
+        let operation = Operation::get_job(job.kind);
+        let call = self.call(Permission::on_workflow(operation, &job.workflow_name));
+        let heard = match job.kind {
+            JobKind::Matching => {
+                let request = call.client.get_matching_job();
+                let request = request.workflow_name(&*job.workflow_name).job_id(&*job.job_id);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+            JobKind::IdMapping => {
+                let request = call.client.get_id_mapping_job();
+                let request = request.workflow_name(&*job.workflow_name).job_id(&*job.job_id);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+        };
+        let answer = self.granted(&call, heard)?;
         answer::observation(answer.body(), &job.job_id)
     }
 
@@ -164,45 +200,44 @@ impl JobSource for EntityResolution {
         workflow: &WorkflowKey,
         page: Option<PageToken>,
     ) -> Result<JobPage, SourceError> {
-        only_matching(workflow.kind)?;
-        let client = self.client();
-        let listener = Listener::default();
-        let sent = client
-            .list_matching_jobs()
-            .workflow_name(&*workflow.name)
-            .max_results(JobPage::MAX_JOBS.into())
-            .set_next_token(page.map(|PageToken(token)| token))
-            .customize()
-            .interceptor(listener.clone())
-            .send()
-            .await;
-        let permission = Permission::on_workflow(Operation::ListMatchingJobs, &workflow.name);
-        let answer = self.granted(&client, listener.heard(), sent, permission)?;
+        let operation = Operation::list_jobs(workflow.kind);
+        let call = self.call(Permission::on_workflow(operation, &workflow.name));
+        let token = page.map(|PageToken(token)| token);
+        let heard = match workflow.kind {
+            JobKind::Matching => {
+                let request = call.client.list_matching_jobs().workflow_name(&*workflow.name);
+                let request = request.max_results(JobPage::MAX_JOBS.into()).set_next_token(token);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+            JobKind::IdMapping => {
+                let request = call.client.list_id_mapping_jobs().workflow_name(&*workflow.name);
+                let request = request.max_results(JobPage::MAX_JOBS.into()).set_next_token(token);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+        };
+        let answer = self.granted(&call, heard)?;
         answer::job_page(answer.body())
     }
 
-    async fn list_workflows(&self, page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
-        let client = self.client();
-        let listener = Listener::default();
-        let sent = client
-            .list_matching_workflows()
-            .set_next_token(page.map(|PageToken(token)| token))
-            .customize()
-            .interceptor(listener.clone())
-            .send()
-            .await;
-        let permission = Permission::on_everything(Operation::ListMatchingWorkflows);
-        let answer = self.granted(&client, listener.heard(), sent, permission)?;
+    async fn list_workflows(
+        &self,
+        kind: JobKind,
+        page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError> {
+        let call = self.call(Permission::on_everything(Operation::list_workflows(kind)));
+        let token = page.map(|PageToken(token)| token);
+        let heard = match kind {
+            JobKind::Matching => {
+                let request = call.client.list_matching_workflows().set_next_token(token);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+            JobKind::IdMapping => {
+                let request = call.client.list_id_mapping_workflows().set_next_token(token);
+                call.heard(request.customize().interceptor(call.listener()).send()).await
+            }
+        };
+        let answer = self.granted(&call, heard)?;
         answer::workflow_page(answer.body())
-    }
-}
-
-fn only_matching(kind: JobKind) -> Result<(), SourceError> {
-    match kind {
-        JobKind::Matching => Ok(()),
-        JobKind::IdMapping => Err(SourceError::Invalid {
-            message: format!("kind {kind}: this version follows matching jobs only"),
-        }),
     }
 }
 

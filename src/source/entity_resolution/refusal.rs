@@ -69,7 +69,12 @@ impl fmt::Display for Permission<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let action = self.action();
         match self.workflow {
-            Some(workflow) => write!(f, "{action} on matchingworkflow/{workflow}"),
+            // One that another account shares is named by its ARN.
+            Some(arn) if arn.starts_with("arn:") => write!(f, "{action} on {arn}"),
+            Some(workflow) => {
+                let resource = self.operation.kind().workflow_resource();
+                write!(f, "{action} on {resource}/{workflow}")
+            }
             None => write!(f, "{action} on *"),
         }
     }

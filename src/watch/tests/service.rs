@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use crate::domain::{
-    JobDetails, JobKey, JobStatus, JobSummary, Observation, ObservedStatus, WorkflowKey,
+    JobDetails, JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, WorkflowKey,
 };
 use crate::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
 
@@ -186,7 +186,11 @@ impl JobSource for Service {
         Ok(JobPage { jobs: list.iter().skip(from).take(size).map(summary).collect(), next })
     }
 
-    async fn list_workflows(&self, _page: Option<PageToken>) -> Result<WorkflowPage, SourceError> {
+    async fn list_workflows(
+        &self,
+        _kind: JobKind,
+        _page: Option<PageToken>,
+    ) -> Result<WorkflowPage, SourceError> {
         Ok(WorkflowPage::default())
     }
 }

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use matchwatch::aws::{Access, Aws};
 use matchwatch::domain::{JobDetails, JobKey, JobKind, JobStatus, Observation, ObservedStatus};
-use matchwatch::source::{EntityResolution, JobSource, SourceError, WorkflowPage};
+use matchwatch::source::{EntityResolution, JobPage, JobSource, SourceError, WorkflowPage};
 use serde_json::{Map, Value};
 
 use super::cut;
@@ -34,14 +34,17 @@ pub(crate) fn check(input: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let source = source(&answer);
     runtime.expect("a runtime").block_on(async {
-        let job = JobKey {
-            account: "main".into(),
-            kind: JobKind::Matching,
-            workflow_name: "customers".into(),
-            job_id: JOB_ID.into(),
-        };
-        judge_observation(&answer, source.observe(&job).await);
-        judge_page(&answer, source.list_workflows(None).await);
+        for kind in JobKind::ALL {
+            let job = JobKey {
+                account: "main".into(),
+                kind,
+                workflow_name: "customers".into(),
+                job_id: JOB_ID.into(),
+            };
+            judge_observation(&answer, source.observe(&job).await);
+            judge_jobs(&answer, source.list_jobs(&job.workflow(), None).await);
+            judge_page(&answer, source.list_workflows(kind, None).await);
+        }
     });
 }
 
@@ -100,6 +103,25 @@ fn holds(whole: &Value, part: &Value) {
             assert!(part.values().all(|value| whole.contains(value)), "{part:?} of {whole:?}");
         }
         _ => assert_eq!(whole, part),
+    }
+}
+
+fn judge_jobs(answer: &Answer, listed: Result<JobPage, SourceError>) {
+    match (listed, answer.granted_object()) {
+        (Ok(page), Some(told)) => {
+            assert!(told.contains_key("jobs"), "a list that was not told: {page:?}");
+            let summaries = told["jobs"].as_array().map(Vec::as_slice).unwrap_or_default();
+            assert_eq!(summaries.len(), page.jobs.len());
+            for (told, listed) in summaries.iter().zip(page.jobs) {
+                assert_eq!(told["jobId"], listed.job_id);
+                assert_eq!(told["status"], listed.status.as_str());
+            }
+            if let Some(next) = page.next {
+                assert_eq!(told.get("nextToken"), Some(&Value::from(next.0)));
+            }
+        }
+        (Err(error), _) => judge_error(answer, &error),
+        (Ok(page), None) => panic!("made up: {page:?}"),
     }
 }
 

@@ -123,16 +123,6 @@ async fn questions_one_after_the_other_share_a_connection() {
 }
 
 #[tokio::test]
-async fn an_id_mapping_job_is_refused_without_a_question() {
-    let server = ScriptedServer::start([]).await;
-    let job = JobKey { kind: JobKind::IdMapping, ..job() };
-    let error = source(&server.url(), LONG, keys("AKID")).await.observe(&job).await.unwrap_err();
-    assert_eq!(error.reason(), "invalid");
-    assert!(error.to_string().contains("matching jobs only"), "{error}");
-    assert!(server.requests().is_empty());
-}
-
-#[tokio::test]
 async fn workflows_are_listed_page_by_page() {
     let server = ScriptedServer::start([
         Reply::json(
@@ -143,10 +133,10 @@ async fn workflows_are_listed_page_by_page() {
     ])
     .await;
     let source = source(&server.url(), LONG, keys("AKID")).await;
-    let first = source.list_workflows(None).await.unwrap();
+    let first = source.list_workflows(JobKind::Matching, None).await.unwrap();
     assert_eq!(first.names, ["a"]);
     assert_eq!(first.next, Some(PageToken("t/2".to_owned())));
-    let second = source.list_workflows(first.next).await.unwrap();
+    let second = source.list_workflows(JobKind::Matching, first.next).await.unwrap();
     assert_eq!(second.names, ["b"]);
     assert_eq!(second.next, None);
     let lines: Vec<_> = server.requests().into_iter().map(|request| request.line).collect();
@@ -160,7 +150,10 @@ async fn workflows_are_listed_page_by_page() {
 async fn an_empty_answer_is_no_list_of_workflows() {
     let server = ScriptedServer::start([Reply::new(200, &[], "")]).await;
     let source = source(&server.url(), LONG, keys("AKID")).await;
-    assert_eq!(source.list_workflows(None).await.unwrap_err().reason(), "unavailable");
+    assert_eq!(
+        source.list_workflows(JobKind::Matching, None).await.unwrap_err().reason(),
+        "unavailable"
+    );
 }
 
 #[tokio::test]

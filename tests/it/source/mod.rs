@@ -3,6 +3,7 @@
 mod answers;
 mod credentials;
 mod failures;
+mod id_mapping;
 mod refusals;
 
 use std::time::Duration;
@@ -27,6 +28,10 @@ fn job() -> JobKey {
         workflow_name: "customers".into(),
         job_id: "job-1".into(),
     }
+}
+
+fn id_mapping_job() -> JobKey {
+    JobKey { kind: JobKind::IdMapping, workflow_name: "households".into(), ..job() }
 }
 
 fn workflow() -> WorkflowKey {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use matchwatch::domain::JobKind;
 use matchwatch::source::{JobSource, SourceError};
 use serde_json::json;
 
@@ -126,7 +127,7 @@ async fn a_denial_that_names_the_permission_itself_is_told_as_it_is() {
 async fn a_denied_list_names_its_own_permission() {
     let server = ScriptedServer::start([error(403, "AccessDeniedException", "No.")]).await;
     let source = source(&server.url(), LONG, keys("AKID")).await;
-    let error = source.list_workflows(None).await.unwrap_err();
+    let error = source.list_workflows(JobKind::Matching, None).await.unwrap_err();
     let needed = "this needs entityresolution:ListMatchingWorkflows on *";
     assert!(error.to_string().ends_with(needed), "{error}");
     let server = ScriptedServer::start([super::error(403, "AccessDeniedException", "No.")]).await;
