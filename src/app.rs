@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::{connect, step_poller};
+pub use accounts::{connect, connect_to_start, step_poller};
 pub use crew::Broken;
 pub use inspection::{Inspection, Subject, Trouble, TroubleKind, Verdict};
 pub use outbox::{OutboxError, look_inside, redeliver};

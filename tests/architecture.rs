@@ -125,6 +125,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "simulator"]),
     ("backoff", &["backoff"]),
     ("clap", &["cli", "main"]),
+    ("hyper_util", &["source/entity_resolution"]),
     ("indicatif", &["cli"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::domain::{JobKey, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
-use crate::source::{self, EntityResolution};
+use crate::source::{self, EntityResolution, JobStarter};
 use crate::store::{MemoryStore, Store, StoreError};
 use crate::watch::{self, Account, Budgets, Observer, Patience, Poller, WatchedJob};
 
@@ -25,9 +25,24 @@ pub async fn connect(
     name: Arc<str>,
     config: &source::Config,
 ) -> Result<Account, StartError> {
+    connect_to_start(aws, name, config).await.map(|(account, _)| account)
+}
+
+/// An account, ready to be asked and to start jobs.
+///
+/// # Errors
+///
+/// The account has no Region.
+pub async fn connect_to_start(
+    aws: &Aws,
+    name: Arc<str>,
+    config: &source::Config,
+) -> Result<(Account, Arc<dyn JobStarter>), StartError> {
     match EntityResolution::connect(aws, config).await {
         Ok(source) => {
-            Ok(Account { name, region: source.region().to_owned(), source: Arc::new(source) })
+            let (region, source) = (source.region().to_owned(), Arc::new(source));
+            let starter = Arc::clone(&source) as Arc<dyn JobStarter>;
+            Ok((Account { name, region, source }, starter))
         }
         Err(source) => Err(StartError::Account { name, source }),
     }

@@ -21,6 +21,10 @@ pub enum Exit {
     NotFound = 5,
     /// The deadline passed and no answer ever came.
     Unreachable = 6,
+    /// `run`: no job was started, because the workflow is busy or a limit of the account is reached.
+    Busy = 8,
+    /// `run`: a job may have been started, and nobody can say which.
+    Unsure = 9,
     /// Ended by SIGINT.
     Interrupted = 130,
     /// Ended by SIGTERM.

@@ -11,6 +11,7 @@ mod jobs;
 mod listing;
 mod logging;
 mod plan;
+mod run;
 mod serve;
 mod signals;
 mod simulate;
@@ -35,6 +36,8 @@ pub struct Cli {
 enum Command {
     /// Wait until jobs end, and say how by exit code and JSON
     Wait(wait::Args),
+    /// Start a job, wait until it ends, and say how by exit code and JSON
+    Run(run::Args),
     /// Watch jobs and tell every transition to the configured notifiers, until stopped
     Serve(serve::Args),
     /// Say all that is wrong with a configuration
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Wait(args) => wait::run(args).await,
+            Command::Run(args) => run::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Check(args) => check::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,

@@ -47,6 +47,8 @@ pub(super) fn reply(
         }
         Err(refusal) => refused(&refusal),
     };
+    // What is asked for is done, whatever it is; nobody learns of it.
+    let lost = |outcome, delivery| Reply { outcome, delivery };
     let html = |status, body: &'static str| response(status, "text/html", body);
     match answer {
         Answer::Genuine => match genuine(true) {
@@ -86,6 +88,18 @@ pub(super) fn reply(
         Answer::ExceedsLimit => refused(&Refusal::exceeds_limit()),
         Answer::Reset => Reply { outcome: "reset", delivery: Delivery::Reset },
         Answer::Stall => Reply { outcome: "stall", delivery: Delivery::Stall },
+        Answer::Lost => {
+            let _ = genuine(false);
+            lost("lost", Delivery::Reset)
+        }
+        Answer::Lost500 => {
+            let _ = genuine(false);
+            lost("lost-500", Delivery::Http(refusal(&Refusal::internal())))
+        }
+        Answer::LostStall => {
+            let _ = genuine(false);
+            lost("lost-stall", Delivery::Stall)
+        }
         Answer::Raw { status, headers, body } => {
             let mut response = response(200, "application/json", body);
             *response.status_mut() = status;

@@ -22,6 +22,7 @@
 //! `{"throttled-retry-after": {"millis": 1500}}`, `{"throttled-retry-after-seconds": {"seconds": 2}}`, `empty`,
 //! `without-status`, `unknown-status`, `metric-overflow`, `iso-times`, `malformed`, `error-500`, `error-503`,
 //! `access-denied`, `expired-token`, `not-found`, `invalid`, `conflict`, `exceeds-limit`, `reset`, `stall`,
+//! `lost`, `lost-500`, `lost-stall`: the request is served, and its answer is a reset, an error or none;
 //! `{"raw": {"status": 418, "headers": {…}, "body": "…"}}`.
 //!
 //! Outcomes: `ok`, the code of a modelled error such as `ThrottlingException`, or the name of one of the

@@ -21,6 +21,8 @@ pub struct Faults {
     pub stall: Share,
     /// Answered 200 with a body that breaks off.
     pub malformed: Share,
+    /// Served, and reset before the answer goes out: what was asked for is done, and the client does not learn it.
+    pub lost: Share,
 }
 
 #[derive(Default, Deserialize)]
@@ -30,18 +32,20 @@ struct WrittenFaults {
     reset: Share,
     stall: Share,
     malformed: Share,
+    lost: Share,
 }
 
 impl TryFrom<WrittenFaults> for Faults {
     type Error = String;
 
     fn try_from(written: WrittenFaults) -> Result<Self, String> {
-        let WrittenFaults { error_500, reset, stall, malformed } = written;
-        let sum: f64 = [error_500, reset, stall, malformed].iter().map(|share| share.get()).sum();
+        let WrittenFaults { error_500, reset, stall, malformed, lost } = written;
+        let shares = [error_500, reset, stall, malformed, lost];
+        let sum: f64 = shares.iter().map(|share| share.get()).sum();
         if sum > 1.0 {
             return Err(format!("the shares of faults add up to {sum}: at most 1 is possible"));
         }
-        Ok(Self { error_500, reset, stall, malformed })
+        Ok(Self { error_500, reset, stall, malformed, lost })
     }
 }
 
@@ -54,6 +58,7 @@ impl Faults {
             (self.reset, Answer::Reset),
             (self.stall, Answer::Stall),
             (self.malformed, Answer::Malformed),
+            (self.lost, Answer::Lost),
         ] {
             if left < share.get() {
                 return Some(answer);
@@ -154,6 +159,13 @@ pub enum Answer {
     Reset,
     /// No answer, ever: until the client goes away or the simulator ends.
     Stall,
+    /// The request is served; the connection is reset before its answer goes out.
+    Lost,
+    /// The request is served, and answered with InternalServerException.
+    #[serde(rename = "lost-500")]
+    Lost500,
+    /// The request is served, and never answered.
+    LostStall,
     /// These very bytes.
     Raw {
         /// The HTTP status.

@@ -139,15 +139,17 @@ mod tests {
 
     #[test]
     fn each_fault_strikes_its_share_of_requests() {
-        let mut gate =
-            gate("[faults]\nerror_500 = 0.1\nreset = 0.2\nstall = 0.05\nmalformed = 0.15");
+        let mut gate = gate(
+            "[faults]\nerror_500 = 0.1\nreset = 0.2\nstall = 0.05\nmalformed = 0.15\nlost = 0.1",
+        );
         let all = answers(&mut gate, 20_000);
         for (answer, share) in [
             (Answer::Error500, 0.1),
             (Answer::Reset, 0.2),
             (Answer::Stall, 0.05),
             (Answer::Malformed, 0.15),
-            (Answer::Genuine, 0.5),
+            (Answer::Lost, 0.1),
+            (Answer::Genuine, 0.4),
         ] {
             let count = all.iter().filter(|found| **found == answer).count();
             let found = f64::from(u32::try_from(count).unwrap()) / 20_000.0;

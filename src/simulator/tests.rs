@@ -1,5 +1,7 @@
 //! The simulator over real HTTP.
 
+mod lost;
+
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode};

@@ -1,6 +1,7 @@
 //! Who is asked: the port to the service that runs the jobs, and its adapter.
 
 mod entity_resolution;
+mod start;
 
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use entity_resolution::{Config, EntityResolution};
+pub use start::{JobOrder, JobStarter, StartError};
 
 use crate::domain::{JobKey, JobKind, JobSummary, Observation, WorkflowKey};
 
@@ -81,12 +83,16 @@ pub enum Operation {
     ListMatchingJobs,
     /// The account's matching workflows.
     ListMatchingWorkflows,
+    /// Another job of a matching workflow.
+    StartMatchingJob,
     /// One ID mapping job.
     GetIdMappingJob,
     /// The jobs of an ID mapping workflow.
     ListIdMappingJobs,
     /// The account's ID mapping workflows.
     ListIdMappingWorkflows,
+    /// Another job of an ID mapping workflow.
+    StartIdMappingJob,
 }
 
 impl Operation {
@@ -114,15 +120,25 @@ impl Operation {
         }
     }
 
+    /// What starts a job of this kind.
+    pub const fn start_job(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Matching => Self::StartMatchingJob,
+            JobKind::IdMapping => Self::StartIdMappingJob,
+        }
+    }
+
     /// The kind of jobs that it is about.
     pub const fn kind(self) -> JobKind {
         match self {
-            Self::GetMatchingJob | Self::ListMatchingJobs | Self::ListMatchingWorkflows => {
-                JobKind::Matching
-            }
-            Self::GetIdMappingJob | Self::ListIdMappingJobs | Self::ListIdMappingWorkflows => {
-                JobKind::IdMapping
-            }
+            Self::GetMatchingJob
+            | Self::ListMatchingJobs
+            | Self::ListMatchingWorkflows
+            | Self::StartMatchingJob => JobKind::Matching,
+            Self::GetIdMappingJob
+            | Self::ListIdMappingJobs
+            | Self::ListIdMappingWorkflows
+            | Self::StartIdMappingJob => JobKind::IdMapping,
         }
     }
 
@@ -132,9 +148,11 @@ impl Operation {
             Self::GetMatchingJob => "GetMatchingJob",
             Self::ListMatchingJobs => "ListMatchingJobs",
             Self::ListMatchingWorkflows => "ListMatchingWorkflows",
+            Self::StartMatchingJob => "StartMatchingJob",
             Self::GetIdMappingJob => "GetIdMappingJob",
             Self::ListIdMappingJobs => "ListIdMappingJobs",
             Self::ListIdMappingWorkflows => "ListIdMappingWorkflows",
+            Self::StartIdMappingJob => "StartIdMappingJob",
         }
     }
 }

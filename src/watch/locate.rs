@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+use super::patience::patiently;
 use super::poller::Account;
 use super::{Budget, Budgets, Config};
-use crate::backoff::Backoff;
 use crate::domain::{JobKey, JobKind};
 use crate::source::{PageToken, SourceError, WorkflowPage};
 
@@ -157,35 +157,8 @@ impl Search {
     where
         F: Future<Output = Result<T, SourceError>>,
     {
-        let mut backoff = Backoff::new(self.config.backoff);
-        let mut renewed = false;
-        loop {
-            budget.spend_one().await;
-            let sent_at = Instant::now();
-            let error = match ask().await {
-                Err(
-                    error @ (SourceError::Throttled { .. }
-                    | SourceError::Unavailable { .. }
-                    | SourceError::CredentialsExpired { .. }),
-                ) => error,
-                answer => {
-                    budget.pacer().succeeded();
-                    return answer;
-                }
-            };
-            self.tell(Located::Trouble(error.clone()));
-            match error {
-                SourceError::CredentialsExpired { .. } if !renewed => {
-                    renewed = true;
-                    continue;
-                }
-                SourceError::Throttled { retry_after, .. } => {
-                    budget.pacer().throttled(sent_at, Instant::now(), retry_after);
-                }
-                _ => {}
-            }
-            sleep(backoff.next_delay()).await;
-        }
+        patiently(budget, self.config.backoff, |error| self.tell(Located::Trouble(error)), ask)
+            .await
     }
 
     fn fail(&self, job_id: Arc<str>, error: LocateError) {

@@ -14,6 +14,7 @@ mod follow_up;
 mod listing;
 mod locate;
 mod pacer;
+mod patience;
 mod poll;
 mod poller;
 mod price;
@@ -21,6 +22,7 @@ mod queue;
 mod roster;
 mod scheduler;
 mod sightings;
+mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ use pacer::Pacer;
 pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
 pub use scheduler::Scheduler;
+pub use start::{How, Start, StartConfig, StartFailure, StartNews, Started, Unsure};
 
 use jiff::Timestamp;
 use sightings::Sightings;

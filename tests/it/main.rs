@@ -15,6 +15,7 @@ mod network;
 mod online;
 mod outbox;
 mod plan;
+mod run;
 mod serve;
 mod source;
 mod support;

@@ -30,9 +30,9 @@ duration = "never"
 "#;
 
 /// A simulated account, and the command that waits for its jobs.
-struct Account {
-    simulator: Simulator,
-    url: String,
+pub(crate) struct Account {
+    pub(crate) simulator: Simulator,
+    pub(crate) url: String,
     stop: CancellationToken,
 }
 
@@ -43,8 +43,12 @@ impl Drop for Account {
 }
 
 impl Account {
-    async fn open() -> Self {
-        let simulator = Simulator::new(Scenario::parse(SCENARIO, "test").unwrap()).unwrap();
+    pub(crate) async fn open() -> Self {
+        Self::open_with(SCENARIO).await
+    }
+
+    pub(crate) async fn open_with(scenario: &str) -> Self {
+        let simulator = Simulator::new(Scenario::parse(scenario, "test").unwrap()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
@@ -53,7 +57,7 @@ impl Account {
     }
 
     /// A new job of the workflow `customers`.
-    fn job(&self) -> String {
+    pub(crate) fn job(&self) -> String {
         self.simulator.start_job(Kind::Matching, "customers").unwrap()
     }
 
@@ -64,7 +68,7 @@ impl Account {
         id
     }
 
-    fn failed_job(&self, message: &str) -> String {
+    pub(crate) fn failed_job(&self, message: &str) -> String {
         let id = self.job();
         let change = json!({ "status": "FAILED", "error_message": message });
         let change: StatusChange = serde_json::from_value(change).unwrap();
@@ -72,20 +76,26 @@ impl Account {
         id
     }
 
-    fn answer_next(&self, answer: Answer, times: u64) {
-        let script = json!({ "operation": "GetMatchingJob", "answer": "genuine", "times": times });
-        let mut script: Script = serde_json::from_value(script).unwrap();
-        script.answer = answer;
-        self.simulator.script(script);
+    fn answer_next(&self, answer: Answer, times: u32) {
+        self.script(Operation::GetMatchingJob, answer, times);
     }
 
-    fn deny(&self, operation: Operation, workflow: Option<&str>) {
+    pub(crate) fn script(&self, operation: Operation, answer: Answer, times: u32) {
+        self.simulator.script(Script { operation, answer, times });
+    }
+
+    pub(crate) fn deny(&self, operation: Operation, workflow: Option<&str>) {
         let workflow = workflow.map(str::to_owned);
         self.simulator.set_denials(vec![Denial { operation: Some(operation), workflow }]);
     }
 
     fn wait(&self, arguments: &[&str]) -> Command {
-        let mut command = bare_wait(arguments);
+        self.command("wait", arguments)
+    }
+
+    /// A command that asks this account.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = bare(name, arguments);
         command.args(["--endpoint-url", &self.url, "--region", "eu-west-1", "--no-sign-request"]);
         command
     }
@@ -95,15 +105,19 @@ impl Account {
     }
 }
 
-/// `matchwatch wait` with nothing of this machine's AWS configuration.
 fn bare_wait(arguments: &[&str]) -> Command {
+    bare("wait", arguments)
+}
+
+/// A command with nothing of this machine's AWS configuration.
+pub(crate) fn bare(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matchwatch"));
     command
         .env_clear()
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .arg("wait")
+        .arg(name)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -112,25 +126,25 @@ fn bare_wait(arguments: &[&str]) -> Command {
     command
 }
 
-async fn ended(mut command: Command) -> Output {
+pub(crate) async fn ended(mut command: Command) -> Output {
     command.output().await.unwrap()
 }
 
-fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-fn stderr(output: &Output) -> &str {
+pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
 #[track_caller]
-fn assert_exit(output: &Output, code: i32) {
+pub(crate) fn assert_exit(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", stderr(output));
 }
 
 /// Waits for a line of progress that holds `words`.
-async fn progress(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) {
+pub(crate) async fn progress(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) {
     loop {
         let line = lines.next_line().await.unwrap().expect("the command still runs");
         if line.contains(words) {
@@ -147,7 +161,7 @@ async fn started(mut command: Command) -> (Child, Lines<BufReader<ChildStderr>>)
     (child, lines)
 }
 
-fn send(signal: rustix::process::Signal, child: &Child) {
+pub(crate) fn send(signal: rustix::process::Signal, child: &Child) {
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -10,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::super::{Failure, config_args};
 use crate::aws::Access;
-use crate::config::Followed;
+use crate::config::{Followed, WatchSettings};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
 pub(in crate::cli) struct Following {
     /// Give up after this long, as in 90s or 2h30m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) timeout: Option<Duration>,
+    pub(in crate::cli) timeout: Option<Duration>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -54,7 +55,7 @@ pub(in crate::cli) struct Following {
 
     /// No progress on standard error
     #[arg(long, short)]
-    pub(super) quiet: bool,
+    pub(in crate::cli) quiet: bool,
 
     /// The AWS Region [default: from --config, the environment or the profile]
     #[arg(long)]
@@ -129,17 +130,17 @@ fn url(text: &str) -> Result<String, String> {
 
 impl Following {
     /// What the configuration says about jobs, where there is one.
-    pub(super) fn followed(&self) -> Result<Followed, Failure> {
+    pub(in crate::cli) fn followed(&self) -> Result<Followed, Failure> {
         self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
     }
 
-    /// How the account is asked. Flags win over the account that the configuration names for the jobs.
+    /// How the account is asked. Flags win over the account that the configuration names for the subject.
     pub(super) fn source(
         &self,
         followed: &Followed,
-        job_ids: &[std::sync::Arc<str>],
+        subject: Subject<'_>,
     ) -> anyhow::Result<source::Config> {
-        let configured = configured_access(followed, job_ids)?;
+        let configured = configured_access(followed, subject)?;
         let access = Access {
             region: self.region.clone().or(configured.region),
             profile: self.profile.clone().or(configured.profile),
@@ -166,7 +167,7 @@ impl Following {
     }
 
     /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
-    pub(super) fn account_flags(&self, workflow_name: Option<&str>) -> String {
+    pub(in crate::cli) fn account_flags(&self, workflow_name: Option<&str>) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
@@ -186,20 +187,40 @@ impl Following {
     }
 }
 
-/// The access of the account whose watches name the jobs; of the only account, where none does.
-fn configured_access(
-    followed: &Followed,
-    job_ids: &[std::sync::Arc<str>],
-) -> anyhow::Result<Access> {
+/// What a command is about, as far as it decides whose account is meant.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) enum Subject<'a> {
+    /// These jobs.
+    Jobs(&'a [Arc<str>]),
+    /// This workflow.
+    Workflow(&'a str),
+}
+
+impl Subject<'_> {
+    fn is_of(self, watch: &WatchSettings) -> bool {
+        match self {
+            Self::Jobs(job_ids) => watch.job_ids.iter().any(|id| job_ids.contains(id)),
+            Self::Workflow(name) => *watch.workflow_name == *name,
+        }
+    }
+}
+
+/// The access of the account whose watches name the subject; of the only account, where none does.
+fn configured_access(followed: &Followed, subject: Subject<'_>) -> anyhow::Result<Access> {
     let watches = followed.watches.iter();
-    let mut names = watches
-        .filter(|watch| watch.job_ids.iter().any(|id| job_ids.contains(id)))
-        .map(|watch| &watch.account);
+    let mut names = watches.filter(|watch| subject.is_of(watch)).map(|watch| &watch.account);
     let first = names.next();
     if let Some(first) = first
         && let Some(other) = names.find(|name| *name != first)
     {
-        bail!("the jobs belong to the accounts {first} and {other}: wait for those of one account");
+        match subject {
+            Subject::Jobs(_) => bail!(
+                "the jobs belong to the accounts {first} and {other}: wait for those of one account"
+            ),
+            Subject::Workflow(name) => bail!(
+                "the accounts {first} and {other} both have a workflow {name}: give a configuration that names one"
+            ),
+        }
     }
     let account = match (first, followed.accounts.as_slice()) {
         (Some(name), accounts) => accounts.iter().find(|account| account.name == *name),

@@ -27,11 +27,13 @@ use crate::watch::cadence::Eta;
 use crate::watch::{LocateError, Located, Next, Observer, Place, Search, WatchedJob};
 use crate::{app, duration};
 pub(super) use args::Args;
-use args::{Following, Output};
-use ends::{Ended, Ends};
-use link::Link;
-use progress::Progress;
+use args::Output;
+pub(super) use args::{Following, Subject};
+pub(super) use ends::{Ended, Ends};
+pub(super) use link::Link;
+pub(super) use progress::{HEARTBEAT, Progress};
 use verdict::Verdict;
+pub(super) use verdict::of_error;
 use witness::Witness;
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
@@ -54,7 +56,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
     let Args { workflow_name, any, following, .. } = args;
     let followed = following.followed()?;
-    let link = Link::open(&following, &followed, &job_ids).await?;
+    let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
     let progress = Progress::new(following.quiet, io::stderr().is_terminal());
     let mut wait = Wait::new(following, link, workflow_name, job_ids, any, progress, started)?;
     let unknown = wait.watch_known(&followed)?;
@@ -97,7 +99,7 @@ impl Wait {
         progress: Progress,
         started: Instant,
     ) -> Result<Self, Failure> {
-        let Link { account, witness, config, budgets } = link;
+        let Link { account, witness, config, budgets, .. } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
         let poller = app::step_poller(

@@ -15,7 +15,7 @@ use crate::watch::Next;
 use crate::watch::cadence::Eta;
 
 /// Where nothing changes, a line this often shows that the wait goes on.
-pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
+pub(in crate::cli) const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Tells people how the wait goes.
 pub(in crate::cli) struct Progress {

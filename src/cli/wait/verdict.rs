@@ -57,7 +57,7 @@ pub(super) const fn of_status(status: JobStatus) -> Exit {
 }
 
 /// The outcome of a job that was given up.
-pub(super) const fn of_error(error: &SourceError) -> Exit {
+pub(in crate::cli) const fn of_error(error: &SourceError) -> Exit {
     match error {
         SourceError::AccessDenied { .. } | SourceError::CredentialsExpired { .. } => {
             Exit::AccessDenied

@@ -39,6 +39,11 @@ pub(super) fn observation(body: &[u8], job_id: &str) -> Result<Observation, Sour
     })
 }
 
+/// Reads the answer of `StartMatchingJob` or `StartIdMappingJob`: the id of the job.
+pub(super) fn started(body: &[u8]) -> Result<String, SourceError> {
+    Ok(required(&object(body)?, "jobId")?.to_owned())
+}
+
 /// Reads one answer of `ListMatchingWorkflows` or `ListIdMappingWorkflows`.
 pub(super) fn workflow_page(body: &[u8]) -> Result<WorkflowPage, SourceError> {
     let answer = object(body)?;

@@ -1,27 +1,48 @@
 //! What the service answered, byte for byte.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_entityresolution::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
 
 /// Listens to one call and keeps its answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Listener(Arc<Mutex<Option<Answer>>>);
+pub(super) struct Listener {
+    has_left: Arc<AtomicBool>,
+    answer: Arc<Mutex<Option<Answer>>>,
+}
 
 impl Listener {
+    /// Whether the request was ready to go out. If not, there were no credentials for it, or it could not be made.
+    pub(super) fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
+    }
+
     /// The answer, if one came and was read to its end.
     pub(super) fn heard(&self) -> Option<Answer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Intercept for Listener {
     fn name(&self) -> &'static str {
         "matchwatch-listener"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.has_left.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn read_after_deserialization(
@@ -36,7 +57,7 @@ impl Intercept for Listener {
             && let Some(body) = response.body().try_clone()
         {
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut heard = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
             *heard = Some(Answer { status, headers, body });
         }
         Ok(())

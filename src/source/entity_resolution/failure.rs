@@ -46,6 +46,15 @@ where
     }
 }
 
+/// Whether there was no connection that the request could have gone out on.
+pub(super) fn never_connected<E>(error: &SdkError<E>) -> bool
+where
+    E: Error + 'static,
+{
+    find::<hyper_util::client::legacy::Error>(error)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
+}
+
 /// Credentials that were refused stay refused until somebody acts; a provider that could not be reached may
 /// answer next time.
 fn without_credentials(error: &CredentialsError) -> SourceError {

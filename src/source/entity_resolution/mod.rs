@@ -8,6 +8,7 @@ mod answer;
 mod exchange;
 mod failure;
 mod refusal;
+mod start;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -124,6 +124,18 @@ pub(super) fn is_forbidden(answer: &Answer) -> bool {
     Words::of(answer).code.is_some_and(|code| FORBIDDEN.contains(&code.as_str()))
 }
 
+/// The service's code for `answer`, which is no success.
+pub(super) fn code(answer: &Answer) -> Option<String> {
+    Words::of(answer).code
+}
+
+/// Whether `answer`, which is no success, says that the request changed nothing: the service itself found fault with
+/// the request, and did not give up on it in the middle.
+pub(super) fn had_no_effect(answer: &Answer) -> bool {
+    let is_the_callers_fault = (400..500).contains(&answer.status());
+    is_the_callers_fault && code(answer).is_some_and(|code| !TRANSIENT_ERRORS.contains(&&*code))
+}
+
 /// What the service says, in words fit for a log line.
 struct Words {
     status: u16,

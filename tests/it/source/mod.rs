@@ -5,6 +5,7 @@ mod credentials;
 mod failures;
 mod id_mapping;
 mod refusals;
+mod starts;
 
 use std::time::Duration;
 

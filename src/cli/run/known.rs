@@ -1,0 +1,92 @@
+//! What is known of a job that is being started, at any moment.
+
+use super::super::Exit;
+use super::super::wait::of_error;
+use crate::domain::WorkflowKey;
+use crate::source::SourceError;
+use crate::watch::{StartFailure, StartNews, Started};
+
+/// What is known so far.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The job.
+    pub(super) started: Option<Started>,
+    /// A request to start one is under way.
+    pub(super) is_asked: bool,
+    /// A request was made whose answer never came.
+    was_lost: bool,
+    /// The service answered something.
+    has_answered: bool,
+    last_error: Option<SourceError>,
+}
+
+impl Known {
+    /// Takes in what happened.
+    pub(super) fn take(&mut self, news: &StartNews) {
+        self.is_asked = matches!(news, StartNews::Asked);
+        match news {
+            StartNews::Started(started) => self.started = Some(started.clone()),
+            StartNews::Lost(error) => {
+                self.was_lost = true;
+                self.last_error = Some(error.clone());
+            }
+            StartNews::ListTrouble(error) | StartNews::NotStarted(error) => {
+                self.has_answered |= !matches!(error, SourceError::Unavailable { .. });
+                self.last_error = Some(error.clone());
+            }
+            StartNews::Blind(_) | StartNews::Full(_) => self.has_answered = true,
+            StartNews::Asked | StartNews::NothingAppeared | StartNews::Others(_) => {}
+        }
+    }
+
+    /// Whether a job may have been started that nobody knows.
+    pub(super) const fn is_unsure(&self) -> bool {
+        self.started.is_none() && (self.is_asked || self.was_lost)
+    }
+
+    /// What there is to say where it ends here: about a workflow, and with the flags that ask about it.
+    pub(super) fn words(&self, workflow: &WorkflowKey, flags: &str) -> String {
+        let name = &workflow.name;
+        match &self.started {
+            Some(Started { job, .. }) => format!(
+                "job {} goes on. To wait for it: matchwatch wait --job-id {}{flags}",
+                job.job_id, job.job_id
+            ),
+            None if self.is_unsure() => format!(
+                "a request to start a job of workflow {name} got no answer: a job may have been started. Look \
+                 before you start another one (aws entityresolution list-{}-jobs --workflow-name {name}), and \
+                 wait for it: matchwatch wait --job-id …{flags}",
+                workflow.kind
+            ),
+            None => format!("no job of workflow {name} was started"),
+        }
+    }
+
+    /// Why it is not done yet, where that is known.
+    pub(super) fn why(&self) -> String {
+        match &self.last_error {
+            Some(error) if self.started.is_none() => format!("; last error: {error}"),
+            _ => String::new(),
+        }
+    }
+
+    /// How the command ends when its time is up.
+    pub(super) const fn exit_at_deadline(&self) -> Exit {
+        match self {
+            Self { started: Some(_), .. } => Exit::TimedOut,
+            _ if self.is_unsure() => Exit::Unsure,
+            Self { has_answered: true, .. } => Exit::TimedOut,
+            _ => Exit::Unreachable,
+        }
+    }
+
+    /// How the command ends where no job is known to be ours.
+    pub(super) const fn exit_after(&self, failure: &StartFailure) -> Exit {
+        match failure {
+            StartFailure::Unsure(_) => Exit::Unsure,
+            _ if self.was_lost => Exit::Unsure,
+            StartFailure::Refused(error) => of_error(error),
+            StartFailure::Full(_) => Exit::Busy,
+        }
+    }
+}

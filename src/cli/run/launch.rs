@@ -1,0 +1,205 @@
+//! Starts the job, and says what is known of it: in the end, and when something else ends first.
+
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::Exit;
+use super::super::wait::{Ended, Ends, HEARTBEAT, Progress};
+use super::job_id_file::JobIdFile;
+use super::known::Known;
+use crate::domain::{JobKey, WorkflowKey};
+use crate::duration;
+use crate::watch::{How, Start, StartConfig, StartFailure, StartNews, Started};
+
+/// How long the answer to a request that is under way is waited for when the command is to end.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The start of a job, as a person sees it.
+pub(super) struct Launch<'a> {
+    workflow: WorkflowKey,
+    /// The flags of a command that asks the same account about the same workflow.
+    flags: String,
+    job_id_file: Option<JobIdFile>,
+    progress: &'a Progress,
+    begun: Instant,
+    known: Known,
+    /// What was said last of troubles: a reason, told once in a row.
+    trouble: Option<&'static str>,
+}
+
+type News = mpsc::UnboundedReceiver<StartNews>;
+
+enum Step {
+    News(StartNews),
+    Over(Result<Started, StartFailure>),
+    Heartbeat,
+}
+
+impl<'a> Launch<'a> {
+    pub(super) fn new(
+        workflow: WorkflowKey,
+        flags: String,
+        job_id_file: Option<JobIdFile>,
+        progress: &'a Progress,
+        begun: Instant,
+    ) -> Self {
+        let (known, trouble) = (Known::default(), None);
+        Self { workflow, flags, job_id_file, progress, begun, known, trouble }
+    }
+
+    /// Starts the job. Returns it, or how the command ends without it.
+    pub(super) async fn see_through(
+        &mut self,
+        start: Start,
+        mut news: News,
+        ends: &mut Ends,
+    ) -> Result<JobKey, Exit> {
+        let mut start = pin!(start.run());
+        let mut heartbeat = Instant::now() + HEARTBEAT;
+        loop {
+            let step = async {
+                tokio::select! {
+                    biased;
+                    Some(news) = news.recv() => Step::News(news),
+                    outcome = &mut start => Step::Over(outcome),
+                    () = sleep_until(heartbeat) => Step::Heartbeat,
+                }
+            };
+            match ends.first(step).await {
+                Ended::ByItself(Step::News(news)) => self.take(&news),
+                Ended::ByItself(Step::Over(outcome)) => {
+                    self.take_all(&mut news);
+                    return self.conclude(outcome);
+                }
+                Ended::ByItself(Step::Heartbeat) => {
+                    heartbeat += HEARTBEAT;
+                    let after = duration::display(self.begun.elapsed());
+                    self.progress.note(&format!("still no job (after {after})"));
+                }
+                Ended::Signal(exit) => {
+                    self.linger(start.as_mut(), &mut news).await;
+                    let words = self.known.words(&self.workflow, &self.flags);
+                    self.progress.say(&format!("matchwatch: stopped; {words}"));
+                    return Err(exit);
+                }
+                Ended::Deadline => {
+                    self.linger(start.as_mut(), &mut news).await;
+                    let after = duration::display(self.begun.elapsed());
+                    let words = self.known.words(&self.workflow, &self.flags);
+                    let why = self.known.why();
+                    self.progress
+                        .say(&format!("matchwatch: the time was up after {after}; {words}{why}"));
+                    return Err(self.known.exit_at_deadline());
+                }
+            }
+        }
+    }
+
+    /// Waits a moment for the answer to a request that is under way: better to know than to guess. No other one is sent.
+    async fn linger(
+        &mut self,
+        mut start: Pin<&mut impl Future<Output = Result<Started, StartFailure>>>,
+        news: &mut News,
+    ) {
+        self.take_all(news);
+        let mut enough = pin!(sleep(LINGER));
+        while self.known.is_asked {
+            tokio::select! {
+                biased;
+                Some(news) = news.recv() => self.take(&news),
+                _ = &mut start => break,
+                () = &mut enough => break,
+            }
+        }
+        self.take_all(news);
+    }
+
+    fn take_all(&mut self, news: &mut News) {
+        while let Ok(news) = news.try_recv() {
+            self.take(&news);
+        }
+    }
+
+    /// Takes in what happened, and says what is worth a line.
+    fn take(&mut self, news: &StartNews) {
+        self.known.take(news);
+        let progress = self.progress;
+        match news {
+            StartNews::Asked => {}
+            StartNews::Blind(error) => progress.note(&format!(
+                "{error}. Without it nobody can look for a job, should the answer to its start be lost"
+            )),
+            StartNews::ListTrouble(error) => {
+                self.trouble(error.reason(), &format!("listing jobs: {error}; asking again"));
+            }
+            StartNews::NotStarted(error) => {
+                self.trouble(error.reason(), &format!("no job started yet: {error}; asking again"));
+            }
+            StartNews::Full(error) => {
+                self.trouble("full", &format!("no job started yet: {error}; asking again"));
+            }
+            StartNews::Lost(error) => progress.say(&format!(
+                "matchwatch: no answer to the start of a job: {error}. A job may have been started: looking for it"
+            )),
+            StartNews::NothingAppeared => {
+                let settling = duration::display(StartConfig::SETTLING);
+                progress.say(&format!(
+                    "matchwatch: no new job has appeared in {settling}: asking for one again. Should the request \
+                     without an answer have started one all the same, there will be two"
+                ));
+            }
+            StartNews::Started(started) => self.say_started(started),
+            StartNews::Others(others) => progress.say(&format!(
+                "matchwatch: a second job: beside the one that is waited for there has appeared {}, which the \
+                 request without an answer may have started",
+                others.join(", ")
+            )),
+        }
+    }
+
+    fn say_started(&mut self, Started { job, how }: &Started) {
+        let name = format!("{}/{}", job.workflow_name, job.job_id);
+        let after = duration::display(self.begun.elapsed());
+        self.progress.say(&match how {
+            How::Told => format!("{name}: started (after {after})"),
+            How::Adopted => format!(
+                "{name}: adopted (after {after}): it is the only job that has appeared since the request without an \
+                 answer; somebody else may have started it"
+            ),
+        });
+        if let Some(file) = &mut self.job_id_file
+            && let Err(error) = file.write(&job.job_id)
+        {
+            // There is a job: to wait for it is worth more than the file.
+            self.progress.say(&format!("matchwatch: {error:#}"));
+        }
+    }
+
+    /// Says a trouble once, until another comes.
+    fn trouble(&mut self, reason: &'static str, words: &str) {
+        if self.trouble.replace(reason) != Some(reason) {
+            self.progress.note(words);
+        }
+    }
+
+    /// Says why there is no job.
+    fn conclude(&mut self, outcome: Result<Started, StartFailure>) -> Result<JobKey, Exit> {
+        let failure = match outcome {
+            Ok(started) => return Ok(started.job),
+            Err(failure) => failure,
+        };
+        // Whatever was asked is answered, or counted as lost.
+        self.known.is_asked = false;
+        let exit = self.known.exit_after(&failure);
+        let advice = match exit {
+            Exit::Busy => "; --queue waits until the service takes another",
+            _ => "",
+        };
+        let words = self.known.words(&self.workflow, &self.flags);
+        self.progress.say(&format!("matchwatch: {words}: {failure}{advice}"));
+        Err(exit)
+    }
+}

@@ -1,0 +1,79 @@
+//! `matchwatch run`: starts a job, and waits for it as `wait` does.
+
+mod args;
+mod job_id_file;
+mod known;
+mod launch;
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::wait::{Ended, Ends, Link, Progress, Subject, Wait};
+use super::{Exit, Failure, tell};
+use crate::backoff::Policy;
+use crate::clock::SystemClock;
+use crate::domain::{JobKind, WorkflowKey};
+use crate::source::JobOrder;
+use crate::watch::{Start, StartConfig};
+pub(super) use args::Args;
+use job_id_file::JobIdFile;
+use launch::Launch;
+
+/// Delays between two requests for a job while the service takes none.
+const QUEUE: Policy = Policy { initial: Duration::from_secs(2), max: Duration::from_secs(30) };
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let begun = Instant::now();
+    super::logging::start_from_environment().map_err(Failure::usage)?;
+    let mut ends = Ends::catch(begun, args.following.timeout)?;
+    let Args { workflow_name, queue, job_id_file, following } = args;
+    // What cannot be written is said while there is no job yet.
+    let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
+    let followed = following.followed()?;
+    let link = match ends
+        .first(Link::open(&following, &followed, Subject::Workflow(&workflow_name)))
+        .await
+    {
+        Ended::ByItself(link) => link?,
+        Ended::Signal(exit) => return Ok(exit),
+        Ended::Deadline => {
+            tell(format_args!("matchwatch: the time was up before anything could be asked"));
+            return Ok(Exit::Unreachable);
+        }
+    };
+    let workflow = WorkflowKey {
+        account: Arc::clone(&link.account.name),
+        kind: JobKind::Matching,
+        name: workflow_name.as_str().into(),
+    };
+    let (told, news) = mpsc::unbounded_channel();
+    let start = Start {
+        account: link.account.clone(),
+        starter: Arc::clone(&link.starter),
+        order: JobOrder { workflow: workflow.clone(), job_type: None, output: None },
+        config: StartConfig {
+            backoff: link.config.backoff,
+            queue: queue.then_some(QUEUE),
+            settling: StartConfig::SETTLING,
+        },
+        budgets: link.budgets.clone(),
+        clock: Arc::new(SystemClock),
+        told,
+    };
+    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
+    let flags = following.account_flags(Some(&workflow_name));
+    let mut launch = Launch::new(workflow, flags, job_id_file, &progress, begun);
+    let job = match launch.see_through(start, news, &mut ends).await {
+        Ok(job) => job,
+        Err(exit) => return Ok(exit),
+    };
+    let job_ids = vec![Arc::clone(&job.job_id)];
+    let mut wait =
+        Wait::new(following, link, Some(workflow_name), job_ids, false, progress, begun)?;
+    wait.watch(job)?;
+    wait.see_through(&mut ends).await
+}
