@@ -74,7 +74,7 @@ impl<'a> Entry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::testing::{failed, failed_with, succeeded, trial};
+    use crate::notify::testing::{failed, failed_with, job_of, succeeded, trial};
 
     #[test]
     fn the_event_is_the_detail_byte_for_byte() {
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_workflow_is_the_resource_where_the_jobs_output_tells_its_account() {
         let mut event = failed().event;
-        event.data.details.output_source_config = Some(vec![crate::domain::OutputSource {
+        job_of(&mut event).details.output_source_config = Some(vec![crate::domain::OutputSource {
             role_arn: Some("arn:aws-cn:iam::123456789012:role/matcher".to_owned()),
             ..Default::default()
         }]);

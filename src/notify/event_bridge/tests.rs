@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::aws::Access;
-use crate::notify::testing::{Receiver, failed, succeeded, trial};
+use crate::notify::testing::{Receiver, failed, job_of, succeeded, trial};
 
 const BUS: &str = "arn:aws:events:eu-west-1:123456789012:event-bus/jobs";
 const TAKEN: &str =
@@ -132,7 +132,7 @@ async fn a_refused_request_is_retried_unless_it_would_be_refused_again() {
 async fn an_event_that_cannot_fit_is_rejected_without_a_request() {
     let receiver = Receiver::answering(200, &[], TAKEN).await;
     let mut event = failed().event;
-    event.data.workflow_name = "w".repeat(300_000);
+    job_of(&mut event).workflow_name = "w".repeat(300_000);
     let message = Message::encode(event).unwrap();
     let outcome = event_bridge(&config(BUS, receiver.address)).await.notify(&message).await;
     let Outcome::Reject { reason } = outcome else { panic!("{outcome:?}") };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::aws::Access;
-use crate::notify::testing::{Receiver, failed, succeeded, trial};
+use crate::notify::testing::{Receiver, failed, job_of, succeeded, trial};
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs";
 const SENT: &str = r#"{"MessageId":"567910cd-659e-55d4-8ccb-5aaf14679dc0"}"#;
@@ -109,7 +109,7 @@ async fn what_sqs_would_refuse_again_is_rejected() {
 async fn an_event_that_cannot_fit_is_rejected_without_a_request() {
     let receiver = Receiver::answering(200, &[], SENT).await;
     let mut event = failed().event;
-    event.data.workflow_name = "w".repeat(300_000);
+    job_of(&mut event).workflow_name = "w".repeat(300_000);
     let message = Message::encode(event).unwrap();
     let outcome = sqs(&config(QUEUE, receiver.address)).await.notify(&message).await;
     let Outcome::Reject { reason } = outcome else { panic!("{outcome:?}") };
