@@ -147,6 +147,17 @@ fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
             section.wrong(&section.span_of_child("headers", name), &key, text);
         }
     }
+    for (name, secret) in &config.template_secrets {
+        if let Err(text) = resolved(secret.resolve())
+            .and_then(|secret| config.check_template_secret(name, &secret))
+        {
+            let key = format!("template_secrets.{name}");
+            section.wrong(&section.span_of_child("template_secrets", name), &key, text);
+        }
+    }
+    if let Err((key, text)) = config.check_template() {
+        section.wrong(&section.span_of(key), key, text);
+    }
     check_timeout(section, config.timeout);
 }
 

@@ -22,7 +22,7 @@ pub use event_bridge::{Config as EventBridgeConfig, EventBridge};
 pub use sns::{Config as SnsConfig, Sns};
 pub use sqs::{Config as SqsConfig, Sqs};
 pub use stdout::Stdout;
-pub use webhook::{Config as WebhookConfig, HttpClient, Webhook};
+pub use webhook::{BuiltInTemplate, Config as WebhookConfig, HttpClient, Webhook};
 
 use crate::domain::{Message, TestEvent};
 

@@ -10,7 +10,9 @@ use matchwatch::config::{
     Problems, Settings, StoreSettings, WatchSettings,
 };
 use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern};
-use matchwatch::notify::{CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig};
+use matchwatch::notify::{
+    BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
+};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
 use matchwatch::tls::CaBundle;
@@ -172,7 +174,6 @@ fn every_key_is_taken_up() {
                         kinds: vec![JobKind::Matching],
                     },
                     adapter: NotifierAdapter::Webhook(WebhookConfig {
-                        url: MaybeSecret::Plain("https://example.com/hook".into()),
                         secrets: vec![SecretRef::File(
                             "tests/fixtures/config/signing_secret".into()
                         )],
@@ -185,6 +186,46 @@ fn every_key_is_taken_up() {
                         ]
                         .into(),
                         timeout: secs(5),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/hook".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "chat".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template: Some(BuiltInTemplate::Slack),
+                        ..WebhookConfig::posting_to(MaybeSecret::Kept(SecretRef::File(
+                            "tests/fixtures/config/url".into(),
+                        )))
+                    }),
+                },
+                NotifierSettings {
+                    name: "tickets".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_file: Some("tests/fixtures/config/ticket.jinja".into()),
+                        template_secrets: [(
+                            "token".to_owned(),
+                            SecretRef::File("tests/fixtures/config/signing_secret".into()),
+                        )]
+                        .into(),
+                        content_type: Some("application/vnd.tickets+json".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/tickets".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "phone".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_text: Some("{{ title }}".into()),
+                        content_type: Some("text/plain".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/phone".into(),
+                        ))
                     }),
                 },
                 NotifierSettings {
