@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accounts::check_role_is_there;
 use super::adapter;
 use super::filters::WrittenFilter;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{NotifierAdapter, NotifierSettings};
-use super::value::{name, one_of, role_arn, topic_arn};
+use super::value::{external_id, name, one_of, role_arn, session_name, topic_arn};
 use crate::domain::Filter;
 use crate::notify;
 use crate::secret::{Secret, SecretError};
@@ -97,15 +98,21 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
         Type::Sns => {
             let config: notify::SnsConfig = adapter::fit(section, &EXAMPLES)?;
             told(section, "topic_arn", topic_arn(&config.topic_arn));
-            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
-            check_timeout(section, config.timeout);
+            let notify::SnsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
+                &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
             Some(NotifierAdapter::Sns(config))
         }
         Type::Sqs => {
             let config: notify::SqsConfig = adapter::fit(section, &EXAMPLES)?;
             told(section, "queue_url", notify::SqsConfig::check_queue_url(&config.queue_url));
-            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
-            check_timeout(section, config.timeout);
+            let notify::SqsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
+                &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
             Some(NotifierAdapter::Sqs(config))
         }
         Type::EventBridge => {
@@ -115,8 +122,12 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
                 "event_bus",
                 notify::EventBridgeConfig::check_event_bus(&config.event_bus),
             );
-            check_aws(section, config.role_arn.as_deref(), config.endpoint_url.as_deref());
-            check_timeout(section, config.timeout);
+            let notify::EventBridgeConfig {
+                role_arn, external_id, session_name, endpoint_url, ..
+            } = &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
             Some(NotifierAdapter::EventBridge(config))
         }
         Type::Command => {
@@ -162,9 +173,26 @@ fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
 }
 
 /// What the notifiers that are services of AWS have in common.
-fn check_aws(section: &Section<'_>, role: Option<&str>, endpoint: Option<&str>) {
-    told(section, "role_arn", role.map_or(Ok(()), role_arn));
-    told(section, "endpoint_url", endpoint.map_or(Ok(()), |url| parse_endpoint(url).map(|_| ())));
+struct AwsKeys<'a> {
+    role_arn: &'a Option<String>,
+    external_id: &'a Option<String>,
+    session_name: &'a Option<String>,
+    endpoint_url: &'a Option<String>,
+    timeout: Duration,
+}
+
+fn check_aws(section: &Section<'_>, keys: &AwsKeys<'_>) {
+    let checked = [
+        ("role_arn", keys.role_arn.as_deref().map(role_arn)),
+        ("external_id", keys.external_id.as_deref().map(external_id)),
+        ("session_name", keys.session_name.as_deref().map(session_name)),
+        ("endpoint_url", keys.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
+    ];
+    for (key, checked) in checked {
+        told(section, key, checked.unwrap_or(Ok(())));
+    }
+    check_role_is_there(section, &["external_id", "session_name"]);
+    check_timeout(section, keys.timeout);
 }
 
 /// Tells what is wrong with the value of `key`, if anything is.

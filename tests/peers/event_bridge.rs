@@ -15,10 +15,12 @@ async fn event_bridge(moto: &Moto, event_bus: &str, role_arn: Option<String>) ->
         region: Some("eu-west-1".to_owned()),
         profile: None,
         role_arn,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(moto.endpoint.clone()),
         timeout: Duration::from_secs(20),
     };
-    EventBridge::with_base(moto.base().await, &config).await.unwrap()
+    EventBridge::with_base(moto.base().await, &config).unwrap()
 }
 
 #[tokio::test]

@@ -27,10 +27,12 @@ async fn sns(moto: &Moto, topic: &str, role_arn: Option<String>) -> Sns {
         region: None,
         profile: None,
         role_arn,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(moto.endpoint.clone()),
         timeout: Duration::from_secs(20),
     };
-    Sns::with_base(moto.base().await, &config).await.unwrap()
+    Sns::with_base(moto.base().await, &config).unwrap()
 }
 
 #[tokio::test]

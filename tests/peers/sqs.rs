@@ -15,10 +15,12 @@ async fn sqs(moto: &Moto, queue_url: &str, role_arn: Option<String>) -> Sqs {
         region: Some("eu-west-1".to_owned()),
         profile: None,
         role_arn,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(moto.endpoint.clone()),
         timeout: Duration::from_secs(20),
     };
-    Sqs::with_base(moto.base().await, &config).await.unwrap()
+    Sqs::with_base(moto.base().await, &config).unwrap()
 }
 
 #[tokio::test]

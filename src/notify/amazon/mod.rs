@@ -6,14 +6,12 @@ mod refusal;
 
 use std::time::Duration;
 
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
 
 pub(super) use publication::{Oversized, Publication, SIZE_LIMIT, TEST_GROUP, cut_to, group_id};
 pub(super) use refusal::{judge, judge_code};
 
-use crate::aws::{Access, Aws};
+use crate::aws::{Access, Aws, Role, assume};
 
 /// Time that one attempt may take, where the configuration does not say.
 pub(super) const fn default_timeout() -> Duration {
@@ -29,35 +27,48 @@ pub(super) struct Identity<'a> {
     pub(super) profile: Option<&'a str>,
     /// A role to assume.
     pub(super) role_arn: Option<&'a str>,
+    /// What the role's owner wants to be told.
+    pub(super) external_id: Option<&'a str>,
+    /// What the session in the role is called.
+    pub(super) session_name: Option<&'a str>,
 }
 
 impl Identity<'_> {
-    /// Finds credentials, without any request to the service. The service's own endpoint is not set: STS must not be
-    /// sought there.
-    pub(super) async fn base(self, aws: &Aws, timeout: Duration) -> SdkConfig {
+    /// Finds credentials, without any request to the service, whose endpoint this is, if it is not its own.
+    pub(super) async fn configure(
+        self,
+        aws: &Aws,
+        endpoint_url: Option<&str>,
+        timeout: Duration,
+    ) -> SdkConfig {
         let access = Access {
             region: self.region.map(str::to_owned),
             profile: self.profile.map(str::to_owned),
+            role: self.role(),
+            endpoint_url: endpoint_url.map(str::to_owned),
             ..Access::default()
         };
         aws.configure(&access, timeout).await
     }
 
     /// `base` in the notifier's Region, with the credentials of its role. The endpoint of `base` serves STS.
-    pub(super) async fn assume(self, base: SdkConfig) -> SdkConfig {
+    pub(super) fn assume(self, base: SdkConfig) -> SdkConfig {
         let mut base = base.into_builder();
         if let Some(region) = self.region {
             base = base.region(Region::new(region.to_owned()));
         }
-        let base = base.build();
-        let Some(role_arn) = self.role_arn else {
-            return base;
-        };
-        let role = AssumeRoleProvider::builder(role_arn)
-            .configure(&base)
-            .session_name("matchwatch")
-            .build()
-            .await;
-        base.into_builder().credentials_provider(SharedCredentialsProvider::new(role)).build()
+        match self.role() {
+            Some(role) => assume(base.build(), &role),
+            None => base.build(),
+        }
+    }
+
+    fn role(self) -> Option<Role> {
+        let mut role = Role::new(self.role_arn?);
+        role.external_id = self.external_id.map(str::to_owned);
+        if let Some(session_name) = self.session_name {
+            role.session_name = session_name.to_owned();
+        }
+        Some(role)
     }
 }

@@ -32,6 +32,10 @@ pub struct Config {
     pub profile: Option<String>,
     /// A role to assume for putting events.
     pub role_arn: Option<String>,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<String>,
+    /// What the session in the role is called.
+    pub session_name: Option<String>,
     /// An endpoint in place of the service's own.
     pub endpoint_url: Option<String>,
     /// Time that one attempt may take.
@@ -77,8 +81,9 @@ impl EventBridge {
     /// The bus is neither a name nor an ARN.
     pub async fn connect(aws: &Aws, config: &Config) -> Result<Self, ConfigError> {
         let bus = parse(&config.event_bus)?;
-        let base = identity(config, &bus).base(aws, config.timeout).await;
-        Self::with_base(base, config).await
+        let endpoint_url = config.endpoint_url.as_deref();
+        let sdk = identity(config, &bus).configure(aws, endpoint_url, config.timeout).await;
+        Ok(Self { client: Client::new(&sdk), bus })
     }
 
     /// As [`EventBridge::connect`], with credentials, HTTP client and time limits of the caller's. The endpoint of
@@ -87,9 +92,9 @@ impl EventBridge {
     /// # Errors
     ///
     /// The bus is neither a name nor an ARN.
-    pub async fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
+    pub fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
         let bus = parse(&config.event_bus)?;
-        let sdk = identity(config, &bus).assume(base).await;
+        let sdk = identity(config, &bus).assume(base);
         let mut settings = aws_sdk_eventbridge::config::Builder::from(&sdk);
         if let Some(endpoint_url) = &config.endpoint_url {
             settings = settings.endpoint_url(endpoint_url);
@@ -123,6 +128,8 @@ fn identity<'a>(config: &'a Config, bus: &'a Bus) -> Identity<'a> {
         region: config.region.as_deref().or(bus.region.as_deref()),
         profile: config.profile.as_deref(),
         role_arn: config.role_arn.as_deref(),
+        external_id: config.external_id.as_deref(),
+        session_name: config.session_name.as_deref(),
     }
 }
 

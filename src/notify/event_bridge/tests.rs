@@ -17,6 +17,8 @@ fn config(event_bus: &str, endpoint: SocketAddr) -> Config {
         region: None,
         profile: None,
         role_arn: None,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(format!("http://{endpoint}")),
         timeout: Duration::from_secs(10),
     }
@@ -31,7 +33,7 @@ async fn event_bridge(config: &Config) -> EventBridge {
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    EventBridge::with_base(base, config).await.unwrap()
+    EventBridge::with_base(base, config).unwrap()
 }
 
 /// What becomes of an event when the service answers so.

@@ -32,6 +32,10 @@ pub struct Config {
     pub profile: Option<String>,
     /// A role to assume for publishing.
     pub role_arn: Option<String>,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<String>,
+    /// What the session in the role is called.
+    pub session_name: Option<String>,
     /// An endpoint in place of the service's own.
     pub endpoint_url: Option<String>,
     /// Time that one attempt may take.
@@ -60,8 +64,9 @@ impl Sns {
     /// The topic is no ARN of a topic.
     pub async fn connect(aws: &Aws, config: &Config) -> Result<Self, ConfigError> {
         let topic: Topic = config.topic_arn.parse()?;
-        let base = identity(config, &topic).base(aws, config.timeout).await;
-        Self::with_base(base, config).await
+        let endpoint_url = config.endpoint_url.as_deref();
+        let sdk = identity(config, &topic).configure(aws, endpoint_url, config.timeout).await;
+        Ok(Self { client: Client::new(&sdk), topic })
     }
 
     /// As [`Sns::connect`], with credentials, HTTP client and time limits of the caller's. The endpoint of `base`
@@ -70,9 +75,9 @@ impl Sns {
     /// # Errors
     ///
     /// The topic is no ARN of a topic.
-    pub async fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
+    pub fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
         let topic: Topic = config.topic_arn.parse()?;
-        let sdk = identity(config, &topic).assume(base).await;
+        let sdk = identity(config, &topic).assume(base);
         let mut settings = aws_sdk_sns::config::Builder::from(&sdk);
         if let Some(endpoint_url) = &config.endpoint_url {
             settings = settings.endpoint_url(endpoint_url);
@@ -103,6 +108,8 @@ fn identity<'a>(config: &'a Config, topic: &'a Topic) -> Identity<'a> {
         region: Some(config.region.as_deref().unwrap_or(&topic.region)),
         profile: config.profile.as_deref(),
         role_arn: config.role_arn.as_deref(),
+        external_id: config.external_id.as_deref(),
+        session_name: config.session_name.as_deref(),
     }
 }
 

@@ -18,6 +18,8 @@ fn config(topic_arn: &str, endpoint: std::net::SocketAddr) -> Config {
         region: None,
         profile: None,
         role_arn: None,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(format!("http://{endpoint}")),
         timeout: Duration::from_secs(10),
     }
@@ -35,7 +37,7 @@ async fn base(timeout: Duration) -> SdkConfig {
 }
 
 async fn sns(config: &Config) -> Sns {
-    Sns::with_base(base(config.timeout).await, config).await.unwrap()
+    Sns::with_base(base(config.timeout).await, config).unwrap()
 }
 
 /// The form fields of a request in AWS's query protocol.
@@ -184,7 +186,7 @@ async fn credentials_that_cannot_be_had_are_retried() {
         .into_builder()
         .endpoint_url(format!("http://{}", receiver.address))
         .build();
-    let outcome = Sns::with_base(base, &config).await.unwrap().notify(&succeeded()).await;
+    let outcome = Sns::with_base(base, &config).unwrap().notify(&succeeded()).await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("no sts:AssumeRole"), "{reason}");
 }

@@ -32,6 +32,10 @@ pub struct Config {
     pub profile: Option<String>,
     /// A role to assume for sending.
     pub role_arn: Option<String>,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<String>,
+    /// What the session in the role is called.
+    pub session_name: Option<String>,
     /// An endpoint in place of the service's own.
     pub endpoint_url: Option<String>,
     /// Time that one attempt may take.
@@ -72,8 +76,9 @@ impl Sqs {
     /// The URL is none of a queue.
     pub async fn connect(aws: &Aws, config: &Config) -> Result<Self, ConfigError> {
         let queue = parse(&config.queue_url)?;
-        let base = identity(config, &queue).base(aws, config.timeout).await;
-        Self::with_base(base, config).await
+        let endpoint_url = config.endpoint_url.as_deref();
+        let sdk = identity(config, &queue).configure(aws, endpoint_url, config.timeout).await;
+        Ok(Self { client: Client::new(&sdk), queue })
     }
 
     /// As [`Sqs::connect`], with credentials, HTTP client and time limits of the caller's. The endpoint of `base`
@@ -82,9 +87,9 @@ impl Sqs {
     /// # Errors
     ///
     /// The URL is none of a queue.
-    pub async fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
+    pub fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
         let queue = parse(&config.queue_url)?;
-        let sdk = identity(config, &queue).assume(base).await;
+        let sdk = identity(config, &queue).assume(base);
         let mut settings = aws_sdk_sqs::config::Builder::from(&sdk);
         if let Some(endpoint_url) = &config.endpoint_url {
             settings = settings.endpoint_url(endpoint_url);
@@ -119,6 +124,8 @@ fn identity<'a>(config: &'a Config, queue: &'a Queue) -> Identity<'a> {
         region: config.region.as_deref().or(queue.region.as_deref()),
         profile: config.profile.as_deref(),
         role_arn: config.role_arn.as_deref(),
+        external_id: config.external_id.as_deref(),
+        session_name: config.session_name.as_deref(),
     }
 }
 

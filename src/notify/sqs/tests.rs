@@ -16,6 +16,8 @@ fn config(queue_url: &str, endpoint: SocketAddr) -> Config {
         region: None,
         profile: None,
         role_arn: None,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(format!("http://{endpoint}")),
         timeout: Duration::from_secs(10),
     }
@@ -30,7 +32,7 @@ async fn sqs(config: &Config) -> Sqs {
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    Sqs::with_base(base, config).await.unwrap()
+    Sqs::with_base(base, config).unwrap()
 }
 
 fn fields(body: &str) -> Value {
