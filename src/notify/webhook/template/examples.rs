@@ -76,7 +76,8 @@ fn job_key(kind: JobKind) -> JobKey {
 
 fn job(kind: JobKind, to: JobStatus, is_full: bool) -> Event {
     let key = job_key(kind);
-    let from = JobStatus::ALL.into_iter().filter(|from| is_full && from.rank() < to.rank()).last();
+    let earlier = JobStatus::ALL.into_iter().filter(|from| is_full && from.rank() < to.rank());
+    let from = earlier.max_by_key(|from| from.rank());
     let transition = Transition { from, to, inferred: Vec::new() };
     let details = if is_full { details(kind, to) } else { JobDetails::default() };
     Event::of_transition(&key, "eu-west-1", &transition, &details, Timestamp::UNIX_EPOCH)
