@@ -128,6 +128,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("hyper_util", &["source/entity_resolution"]),
     ("indicatif", &["cli"]),
+    ("mimalloc", &["main"]),
     ("minijinja", &["notify/webhook/template"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),

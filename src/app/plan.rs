@@ -1,6 +1,6 @@
 //! What settings come to: everything built that can fail to be, and nothing running yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::deliver::Worker;
-use crate::domain::JobStatus;
+use crate::domain::{JobSet, JobStatus};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::Stdout;
@@ -63,7 +63,7 @@ impl Base {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
         let accounts = self.plan_accounts(&aws, settings, limits).await?;
         let watched = accounts.iter().flat_map(|account| &account.jobs);
-        let watched: HashSet<_> = watched.map(|job| job.key.clone()).collect();
+        let watched: JobSet = watched.map(|job| job.key.clone()).collect();
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),

@@ -13,7 +13,6 @@ pub mod cadence;
 mod follow_up;
 mod listing;
 mod locate;
-mod moment;
 mod pacer;
 mod patience;
 mod poll;
@@ -22,11 +21,13 @@ mod price;
 mod queue;
 mod roster;
 mod scheduler;
+mod seen;
 mod sightings;
 mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod then;
 mod workflow;
 
 use std::sync::Arc;
@@ -101,7 +102,8 @@ pub struct WatchedJob {
 #[derive(Debug, Clone)]
 pub struct Place {
     ask_at: Instant,
-    sightings: Sightings,
+    /// In a box: most jobs that are to be followed have no place yet, and wait by the million.
+    sightings: Box<Sightings>,
     record: Record,
 }
 

@@ -11,6 +11,7 @@ mod event_bridge;
 mod event_ids;
 mod metrics;
 mod moto;
+mod roles;
 mod simulator;
 mod sns;
 mod sqs;
