@@ -9,8 +9,8 @@ use toml::de::DeValue;
 use super::names::Names;
 use super::section::Section;
 use super::settings::WatchSettings;
-use super::value::{Read, job_id, name, one_of, workflow_name};
-use crate::domain::JobKind;
+use super::value::{Read, amount, count, job_id, name, one_of, workflow_name};
+use crate::domain::{Gates, JobKind};
 
 /// Reads the watches, whose names of accounts and notifiers are looked up.
 pub(super) fn watches(
@@ -53,10 +53,19 @@ pub(super) fn watches(
                 .into_iter()
                 .map(|name| notifiers.check(&section, "notifiers", name))
                 .collect();
+            let gates = gates(&mut section);
             section.finish();
-            WatchSettings { account, kind, workflow_name, job_ids, notifiers }
+            WatchSettings { account, kind, workflow_name, job_ids, notifiers, gates }
         })
         .collect()
+}
+
+fn gates(section: &mut Section<'_>) -> Gates {
+    Gates {
+        max_unprocessed: section.get("max_unprocessed", amount),
+        min_match_ids: section.get("min_match_ids", count),
+        min_processed: section.get("min_processed", count),
+    }
 }
 
 fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {

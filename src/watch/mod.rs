@@ -48,7 +48,7 @@ use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{JobKey, JobStatus, Observation, WorkflowKey};
+use crate::domain::{Gates, JobKey, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
@@ -83,6 +83,13 @@ impl Config {
     }
 }
 
+/// What a watch asks of its jobs, beside their end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// What a job that succeeded must have done besides.
+    pub gates: Gates,
+}
+
 /// A job to follow.
 #[derive(Debug, Clone)]
 pub struct WatchedJob {
@@ -94,6 +101,8 @@ pub struct WatchedJob {
     pub since: Option<Timestamp>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
+    /// What is asked of the job.
+    pub terms: Arc<Terms>,
     /// Where another poller left off; asked about at once where absent.
     pub place: Option<Place>,
 }

@@ -56,6 +56,7 @@ fn watched(number: usize) -> WatchedJob {
         status: None,
         since: None,
         notifiers: Arc::default(),
+        terms: Arc::default(),
         place: None,
     }
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod adversity;
 mod disk;
 mod pages;
+mod quality;
 mod reload;
 mod restart;
 mod secrets;
