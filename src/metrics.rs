@@ -32,7 +32,7 @@ pub struct Metrics {
     pub call_worth: GaugeVec,
     /// Seconds that a poll was sent later than planned. `account`.
     pub poll_lateness_seconds: HistogramVec,
-    /// Watched jobs. `account`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
+    /// Watched jobs. `account`, `kind`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
     pub jobs: IntGaugeVec,
     /// Recorded transitions. `account`, `kind`, `status`.
     pub transitions: IntCounterVec,
@@ -126,7 +126,12 @@ impl Metrics {
                 &["account"],
                 &delay,
             )?,
-            jobs: int_gauge(&registry, "jobs", "Watched jobs by state", &["account", "state"])?,
+            jobs: int_gauge(
+                &registry,
+                "jobs",
+                "Watched jobs by state",
+                &["account", "kind", "state"],
+            )?,
             transitions: counter(
                 &registry,
                 "transitions_total",

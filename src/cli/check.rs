@@ -9,6 +9,7 @@ use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
 use crate::aws::Aws;
 use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
+use crate::domain::JobKind;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -67,7 +68,13 @@ fn summary(file: &str, settings: &Settings) -> String {
     let mut lines = vec![format!("{file} is fine. `serve` would run:")];
     lines.extend(settings.accounts.iter().map(account));
     lines.extend(settings.watches.iter().map(|watch| {
-        let jobs = counted(watch.job_ids.len(), "job");
+        let jobs = counted(
+            watch.job_ids.len(),
+            match watch.kind {
+                JobKind::Matching => "job",
+                JobKind::IdMapping => "ID mapping job",
+            },
+        );
         let told = match watch.notifiers.as_slice() {
             [] => "all notifiers".to_owned(),
             names => names.join(", "),

@@ -61,10 +61,10 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// The workflow of the watch that names the job.
-    pub fn workflow_of(&self, job_id: &Arc<str>) -> Option<Arc<str>> {
-        let watch = self.watches.iter().find(|watch| watch.job_ids.contains(job_id))?;
-        Some(Arc::clone(&watch.workflow_name))
+    /// The watch that names the job, among those of `kind` where one is given.
+    pub fn watch_of(&self, job_id: &Arc<str>, kind: Option<JobKind>) -> Option<&WatchSettings> {
+        let fits = |watch: &&WatchSettings| kind.is_none_or(|kind| kind == watch.kind);
+        self.watches.iter().filter(fits).find(|watch| watch.job_ids.contains(job_id))
     }
 }
 

@@ -201,7 +201,7 @@ pub(super) fn job_id(value: &DeValue<'_>) -> Read<Arc<str>> {
         return Ok(given.into());
     }
     Err(format!(
-        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job answers"
+        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job and start-id-mapping-job answer"
     ))
 }
 

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::DeValue;
 
 use super::names::Names;
 use super::section::Section;
 use super::settings::WatchSettings;
-use super::value::{Read, amount, count, job_id, name, one_of, workflow_name};
+use super::value::{amount, count, job_id, name, one_of, workflow_name};
 use crate::domain::{Gates, JobKind};
+
+const KINDS: [(&str, JobKind); 2] = [
+    (JobKind::Matching.as_str(), JobKind::Matching),
+    (JobKind::IdMapping.as_str(), JobKind::IdMapping),
+];
 
 /// Reads the watches, whose names of accounts and notifiers are looked up.
 pub(super) fn watches(
@@ -25,13 +29,14 @@ pub(super) fn watches(
         .enumerate()
         .map(|(index, mut section)| {
             let account = watched_account(&mut section, accounts);
-            let kind = section.get("kind", matching).unwrap_or(JobKind::Matching);
+            let kind = section.get("kind", one_of(&KINDS)).unwrap_or(JobKind::Matching);
             let workflow_name =
                 section.require("workflow_name", "workflow_name = \"my-workflow\"", workflow_name);
             let workflow_name: Arc<str> = workflow_name.map_or("".into(), Spanned::into_inner);
             let mut job_ids = Vec::new();
             for job_id in job_ids_of(&mut section) {
-                let job = (account.clone(), Arc::clone(&workflow_name), job_id.get_ref().clone());
+                let workflow = (account.clone(), kind, Arc::clone(&workflow_name));
+                let job = (workflow, job_id.get_ref().clone());
                 match followed.insert(job, index) {
                     None => job_ids.push(job_id.into_inner()),
                     Some(first) if first == index => {
@@ -83,16 +88,6 @@ fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {
             }
             Arc::clone(first)
         }
-    }
-}
-
-fn matching(value: &DeValue<'_>) -> Read<JobKind> {
-    let kinds = [("matching", JobKind::Matching), ("id-mapping", JobKind::IdMapping)];
-    match one_of(&kinds)(value)? {
-        JobKind::IdMapping => Err("this version watches matching jobs only; write \
-                                   kind = \"matching\", or leave it out"
-            .to_owned()),
-        kind => Ok(kind),
     }
 }
 

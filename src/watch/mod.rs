@@ -36,7 +36,7 @@ use std::time::Duration;
 use cadence::{Eta, Limits};
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
-pub use locate::{LocateError, Located, Search};
+pub use locate::{LocateError, Located, Search, Searched};
 use pacer::Pacer;
 pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
@@ -62,11 +62,12 @@ pub struct Config {
     pub max_interval: Duration,
     /// Delays after a failed question.
     pub backoff: backoff::Policy,
-    /// Requests a second that an account may make of `GetMatchingJob`, where the account says nothing else.
+    /// Requests a second that an account may make of `GetMatchingJob`, and as many of `GetIdMappingJob`, where the account
+    /// says nothing else.
     pub get_rate: f64,
     /// The same for the list operations.
     pub list_rate: f64,
-    /// Questions under way at once, for each account.
+    /// Questions under way at once, for each account and kind of jobs.
     pub concurrency: usize,
     /// How long a job that the service does not know is asked about before it counts as lost.
     pub not_found_grace: Duration,

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod adversity;
 mod disk;
+mod id_mapping;
 mod pages;
 mod quality;
 mod reload;

@@ -180,6 +180,15 @@ fn every_key_is_taken_up() {
                     notifiers: Vec::new(),
                     gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
                 },
+                // And so is that of another kind.
+                WatchSettings {
+                    account: "123456789012".into(),
+                    kind: JobKind::IdMapping,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into()],
+                    notifiers: Vec::new(),
+                    gates: Gates::default(),
+                },
             ],
             notifiers: vec![
                 NotifierSettings {
