@@ -36,6 +36,8 @@ pub struct Metrics {
     pub jobs: IntGaugeVec,
     /// Recorded transitions. `account`, `kind`, `status`.
     pub transitions: IntCounterVec,
+    /// Quality gates that jobs failed. `account`, `kind`, `gate`.
+    pub gates_failed: IntCounterVec,
     /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
     pub observations_ignored: IntCounterVec,
     /// Transactions of the store, each of which waited for the disk.
@@ -135,6 +137,12 @@ impl Metrics {
                 "transitions_total",
                 "Recorded transitions by the status reached",
                 &["account", "kind", "status"],
+            )?,
+            gates_failed: counter(
+                &registry,
+                "quality_gates_failed_total",
+                "Quality gates that jobs failed which succeeded",
+                &["account", "kind", "gate"],
             )?,
             observations_ignored: counter(
                 &registry,

@@ -13,7 +13,7 @@ use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{self, EntityResolution, JobStarter};
 use crate::store::{MemoryStore, Store, StoreError};
-use crate::watch::{self, Account, Budgets, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{self, Account, Budgets, Observer, Patience, Poller, Terms, WatchedJob};
 
 /// An account, ready to be asked.
 ///
@@ -99,7 +99,8 @@ pub(super) async fn watched_jobs(
     let watches = settings.watches.iter();
     for watch in watches.filter(|watch| watch.account == *account && watch.kind == kind) {
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
-        told.push((watch.job_ids.len(), notifiers));
+        let terms = Arc::new(Terms { gates: watch.gates });
+        told.push((watch.job_ids.len(), notifiers, terms));
         keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
             account: Arc::clone(account),
             kind,
@@ -108,11 +109,14 @@ pub(super) async fn watched_jobs(
         }));
     }
     let standings = store.standings(&keys).await?;
-    let notifiers = told.iter().flat_map(|(jobs, told)| std::iter::repeat_n(told, *jobs));
-    let jobs = keys.into_iter().zip(standings).zip(notifiers);
-    let jobs = jobs.map(|((key, standing), notifiers)| {
+    let told = told
+        .iter()
+        .flat_map(|(jobs, notifiers, terms)| std::iter::repeat_n((notifiers, terms), *jobs));
+    let jobs = keys.into_iter().zip(standings).zip(told);
+    let jobs = jobs.map(|((key, standing), (notifiers, terms))| {
         let (status, since) = standing.map(|known| (known.status, known.since)).unzip();
-        WatchedJob { key, status, since, notifiers: Arc::clone(notifiers), place: None }
+        let (notifiers, terms) = (Arc::clone(notifiers), Arc::clone(terms));
+        WatchedJob { key, status, since, notifiers, terms, place: None }
     });
     Ok(jobs.collect())
 }

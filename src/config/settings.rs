@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::Access;
-use crate::domain::{Filter, JobKind};
+use crate::domain::{Filter, Gates, JobKey, JobKind, NamePattern};
 use crate::store::SqliteConfig;
 use crate::tls::CaBundle;
 use crate::{deliver, notify, watch};
@@ -155,6 +155,17 @@ pub struct WatchSettings {
     pub job_ids: Vec<Arc<str>>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Vec<Arc<str>>,
+    /// What a job that succeeded must have done besides.
+    pub gates: Gates,
+}
+
+impl WatchSettings {
+    /// Whether it follows the job, in whatever account that runs.
+    pub fn follows(&self, job: &JobKey) -> bool {
+        self.kind == job.kind
+            && NamePattern::new(&*self.workflow_name).matches(&job.workflow_name)
+            && (self.job_ids.is_empty() || self.job_ids.contains(&job.job_id))
+    }
 }
 
 /// `[[notifier]]`

@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::suggest::instead;
-use crate::domain::NamePattern;
+use crate::domain::{Amount, NamePattern, NoAmount};
 use crate::duration;
 use crate::tls::CaBundle;
 use crate::url::parse_endpoint;
@@ -120,6 +120,24 @@ pub(super) fn whole_number(range: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>
                 let (low, high) = (range.start(), range.end());
                 format!("is out of range; write a whole number from {low} to {high}")
             })
+    }
+}
+
+/// A number of records, from 0.
+pub(super) fn count(value: &DeValue<'_>) -> Read<u64> {
+    if !value.is_integer() {
+        return Err(expected("a whole number, as in 1000", value));
+    }
+    let count = integer(value).and_then(|integer| u64::try_from(integer).ok());
+    count.ok_or_else(|| "is out of range; write a whole number from 0".to_owned())
+}
+
+/// A number of records, or a share of them.
+pub(super) fn amount(value: &DeValue<'_>) -> Read<Amount> {
+    match value {
+        DeValue::String(text) => text.parse().map_err(|error: NoAmount| error.to_string()),
+        DeValue::Integer(_) => count(value).map(Amount::Records),
+        other => Err(expected("a share in quotes, as in \"5%\", or a number of records", other)),
     }
 }
 

@@ -8,8 +8,8 @@ use toml::Spanned;
 use super::names::Names;
 use super::section::Section;
 use super::settings::WatchSettings;
-use super::value::{job_id, name, one_of, workflow_name};
-use crate::domain::JobKind;
+use super::value::{amount, count, job_id, name, one_of, workflow_name};
+use crate::domain::{Gates, JobKind};
 
 const KINDS: [(&str, JobKind); 2] = [
     (JobKind::Matching.as_str(), JobKind::Matching),
@@ -58,10 +58,19 @@ pub(super) fn watches(
                 .into_iter()
                 .map(|name| notifiers.check(&section, "notifiers", name))
                 .collect();
+            let gates = gates(&mut section);
             section.finish();
-            WatchSettings { account, kind, workflow_name, job_ids, notifiers }
+            WatchSettings { account, kind, workflow_name, job_ids, notifiers, gates }
         })
         .collect()
+}
+
+fn gates(section: &mut Section<'_>) -> Gates {
+    Gates {
+        max_unprocessed: section.get("max_unprocessed", amount),
+        min_match_ids: section.get("min_match_ids", count),
+        min_processed: section.get("min_processed", count),
+    }
 }
 
 fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {

@@ -13,7 +13,6 @@ pub mod cadence;
 mod follow_up;
 mod listing;
 mod locate;
-mod moment;
 mod pacer;
 mod patience;
 mod poll;
@@ -22,11 +21,13 @@ mod price;
 mod queue;
 mod roster;
 mod scheduler;
+mod seen;
 mod sightings;
 mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod then;
 mod workflow;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{JobKey, JobStatus, Observation, WorkflowKey};
+use crate::domain::{Gates, JobKey, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
@@ -83,6 +84,13 @@ impl Config {
     }
 }
 
+/// What a watch asks of its jobs, beside their end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// What a job that succeeded must have done besides.
+    pub gates: Gates,
+}
+
 /// A job to follow.
 #[derive(Debug, Clone)]
 pub struct WatchedJob {
@@ -94,6 +102,8 @@ pub struct WatchedJob {
     pub since: Option<Timestamp>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
+    /// What is asked of the job.
+    pub terms: Arc<Terms>,
     /// Where another poller left off; asked about at once where absent.
     pub place: Option<Place>,
 }

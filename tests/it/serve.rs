@@ -6,6 +6,7 @@ mod adversity;
 mod disk;
 mod id_mapping;
 mod pages;
+mod quality;
 mod reload;
 mod restart;
 mod secrets;

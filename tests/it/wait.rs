@@ -1,6 +1,7 @@
 //! `matchwatch wait`: the real binary against a simulator in this process.
 
 mod ending;
+mod gates;
 mod id_mapping;
 mod search;
 mod trouble;

@@ -45,6 +45,7 @@ Exit codes:
   4    credentials or access
   5    workflow not found
   6    service unreachable: the time was up and no answer ever came
+  7    the job succeeded, and failed a quality gate
   8    no job was started: the workflow is busy, or a limit is reached (--queue waits)
   9    a job may have been started, and nobody knows which: look before you start another
   130  interrupted (SIGINT); a job that was started goes on

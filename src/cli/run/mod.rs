@@ -74,6 +74,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     };
     let job_ids = vec![Arc::clone(&job.job_id)];
     let mut wait = Wait::new(following, link, named, job_ids, false, progress, begun)?;
+    wait.judge_by(followed.watches);
     wait.watch(job)?;
     wait.see_through(&mut ends).await
 }

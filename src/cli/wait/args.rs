@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::super::{Failure, config_args, kind};
 use crate::aws::Access;
 use crate::config::{Followed, WatchSettings};
-use crate::domain::JobKind;
+use crate::domain::{Amount, Gates, JobKind};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
@@ -54,6 +54,18 @@ pub(in crate::cli) struct Following {
     /// Give up after this long, as in 90s or 2h30m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(in crate::cli) timeout: Option<Duration>,
+
+    /// A job that left more records unprocessed fails: a share of its input records, as in 5%, or a number
+    #[arg(long, value_name = "AMOUNT")]
+    max_unprocessed: Option<Amount>,
+
+    /// A job that generated fewer match ids fails
+    #[arg(long, value_name = "N")]
+    min_match_ids: Option<u64>,
+
+    /// A job that processed fewer records fails
+    #[arg(long, value_name = "N")]
+    min_processed: Option<u64>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -105,9 +117,10 @@ Exit codes:
   4    credentials or access
   5    job not found
   6    service unreachable: the time was up and no answer ever came
+  7    all jobs succeeded, and one failed a quality gate
   130  interrupted (SIGINT)
   143  terminated (SIGTERM)
-With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 0.
+With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 7, 0.
 
 MATCHWATCH_LOG=debug in the environment shows each request on standard error.";
 
@@ -199,6 +212,16 @@ impl Following {
         }
     }
 
+    /// What a job that succeeded must have done besides. Flags win over the watch that follows the job.
+    pub(super) fn gates(&self, watched: Gates) -> Gates {
+        let given = Gates {
+            max_unprocessed: self.max_unprocessed,
+            min_match_ids: self.min_match_ids,
+            min_processed: self.min_processed,
+        };
+        given.or(watched)
+    }
+
     /// The flags that a command needs to ask the same account the same way about jobs named so.
     pub(in crate::cli) fn account_flags(&self, named: &Named) -> String {
         let mut flags = String::new();
@@ -215,6 +238,11 @@ impl Following {
         let config = self.config.as_ref().map(|path| path.display().to_string());
         add("--config", config.as_deref());
         add("--account", self.account.as_deref());
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let amount = self.max_unprocessed.map(|amount| amount.to_string());
+        add("--max-unprocessed", amount.as_deref());
+        add("--min-match-ids", number(self.min_match_ids).as_deref());
+        add("--min-processed", number(self.min_processed).as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }

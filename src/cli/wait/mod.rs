@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Exit, Failure, tell};
-use crate::config::Followed;
+use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::duration;
 use crate::source::SourceError;
@@ -60,6 +60,7 @@ async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<W
     let progress = Progress::new(following.quiet, io::stderr().is_terminal());
     let mut wait = Wait::new(following, link, named, job_ids, any, progress, started)?;
     let unknown = wait.watch_known(&followed)?;
+    wait.judge_by(followed.watches);
     wait.search(unknown);
     Ok(wait)
 }
@@ -74,6 +75,8 @@ pub(super) struct Wait {
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     progress: Progress,
+    /// The watches of the configuration: for their quality gates.
+    watches: Vec<WatchSettings>,
     /// Answers about jobs.
     reports: mpsc::UnboundedReceiver<Report>,
     /// Looks for workflows, until it is sent to do so.
@@ -116,12 +119,18 @@ impl Wait {
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
             progress,
+            watches: Vec::new(),
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
             pollers,
             stop: stop.drop_guard(),
         })
+    }
+
+    /// Has jobs judged by the quality gates of the watches that follow them.
+    pub(super) fn judge_by(&mut self, watches: Vec<WatchSettings>) {
+        self.watches = watches;
     }
 
     /// Waits until all is over, or something else ends first.
@@ -218,7 +227,10 @@ impl Wait {
                 self.print(job, observation)
                     .context("writing to standard output")
                     .map_err(Failure::usage)?;
-                verdict::of_status(*status)
+                match verdict::of_status(*status) {
+                    Exit::Success => self.judge(job, observation),
+                    exit => exit,
+                }
             }
             (Next::GiveUp(error), _) => {
                 self.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
@@ -227,6 +239,18 @@ impl Wait {
             (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
         };
         Ok(self.verdict.ended(&job.job_id, exit))
+    }
+
+    /// How a job that succeeded comes out of its quality gates.
+    fn judge(&self, job: &JobKey, observation: &Observation) -> Exit {
+        let watched = self.watches.iter().find(|watch| watch.follows(job));
+        let gates = self.args.gates(watched.map(|watch| watch.gates).unwrap_or_default());
+        let failures = gates.check(observation.details.metrics.as_deref());
+        for failure in &failures {
+            let message = &failure.message;
+            self.progress.say(&format!("matchwatch: job {}: {message}", job.job_id));
+        }
+        if failures.is_empty() { Exit::Success } else { Exit::QualityFailed }
     }
 
     /// Takes in what the search tells; returns how the command ends, if it does.

@@ -41,8 +41,8 @@ impl Pollers {
     /// Has a job asked about from now on.
     pub(super) fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
         let kind = key.kind;
-        let job =
-            WatchedJob { key, status: None, since: None, notifiers: Arc::default(), place: None };
+        let (notifiers, terms) = (Arc::default(), Arc::default());
+        let job = WatchedJob { key, status: None, since: None, notifiers, terms, place: None };
         if let Some(jobs) = self.jobs.of(kind) {
             return jobs.send(vec![job]).map_err(|_| broken_off());
         }

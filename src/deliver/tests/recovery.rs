@@ -100,7 +100,11 @@ impl Slow {
 }
 
 #[async_trait]
-impl Store for Slow {
+impl Double for Slow {
+    fn behind(&self) -> &MemoryStore {
+        &self.store
+    }
+
     async fn due_besides(
         &self,
         held: &[DeliveryId],
@@ -120,71 +124,6 @@ impl Store for Slow {
         sleep(Duration::from_millis(20)).await;
         self.write().await;
         Ok(())
-    }
-    async fn due(&self, name: &str, now: Timestamp, n: usize) -> Result<Vec<Delivery>, StoreError> {
-        self.store.due(name, now, n).await
-    }
-    async fn next_due(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_due(name, now).await
-    }
-    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
-        self.store.standings(jobs).await
-    }
-    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
-        self.store.learn(workflow, runs).await
-    }
-    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
-        self.store.past_runs(workflow).await
-    }
-    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
-        self.store.record(change).await
-    }
-    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
-        self.store.raise(raising).await
-    }
-    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
-        self.store.resolve(resolving).await
-    }
-    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
-        self.store.open_alarms(account).await
-    }
-    async fn hasten(
-        &self,
-        notifier: &str,
-        now: Timestamp,
-        by: Duration,
-        latest: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.store.hasten(notifier, now, by, latest).await
-    }
-    async fn redeliver(
-        &self,
-        redelivery: &Redelivery,
-        notifiers: &[Arc<str>],
-        now: Timestamp,
-    ) -> Result<Redelivered, StoreError> {
-        self.store.redeliver(redelivery, notifiers, now).await
-    }
-    async fn abandon(
-        &self,
-        notifier: &str,
-        at: Timestamp,
-        reason: &str,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.store.abandon(notifier, at, reason, limit).await
-    }
-    async fn prune(&self, old: &Retention, from: Position, n: usize) -> Result<Pruned, StoreError> {
-        self.store.prune(old, from, n).await
-    }
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        self.store.backlog().await
-    }
-    async fn check_writable(&self) -> Result<(), StoreError> {
-        self.store.check_writable().await
-    }
-    async fn close(&self) {
-        self.store.close().await;
     }
 }
 

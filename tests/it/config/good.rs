@@ -9,7 +9,7 @@ use matchwatch::config::{
     self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
     Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern};
+use matchwatch::domain::{Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -86,6 +86,7 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             workflow_name: "customers".into(),
             job_ids: vec![JOB.into()],
             notifiers: Vec::new(),
+            gates: Gates::default(),
         }]
     );
     assert_eq!(warnings, []);
@@ -162,6 +163,11 @@ fn every_key_is_taken_up() {
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
                     notifiers: vec!["ops".into(), "lines".into()],
+                    gates: Gates {
+                        max_unprocessed: Some("0.5%".parse().unwrap()),
+                        min_match_ids: Some(1_000),
+                        min_processed: Some(0),
+                    },
                 },
                 // The same job id in another account is another job.
                 WatchSettings {
@@ -170,6 +176,7 @@ fn every_key_is_taken_up() {
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
                     notifiers: Vec::new(),
+                    gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
                 },
                 // And so is that of another kind.
                 WatchSettings {
@@ -178,6 +185,7 @@ fn every_key_is_taken_up() {
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
                     notifiers: Vec::new(),
+                    gates: Gates::default(),
                 },
             ],
             notifiers: vec![

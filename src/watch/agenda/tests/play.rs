@@ -138,8 +138,8 @@ impl Play {
         Timestamp::from_second(1_700_000_000).unwrap() + elapsed
     }
 
-    pub(super) fn seen(&self) -> Moment {
-        Moment { now: self.now, at: self.at() }
+    pub(super) fn seen(&self) -> Seen {
+        Seen { now: self.now, at: self.at() }
     }
 
     pub(super) fn follow(&mut self, number: usize) {
@@ -151,6 +151,7 @@ impl Play {
                 .is_multiple_of(3)
                 .then(|| self.at() - SignedDuration::from_secs(number as i64 * 7_919 % 10_800)),
             notifiers: Arc::default(),
+            terms: Arc::default(),
             place: None,
         };
         self.agenda.follow(job, self.seen());
