@@ -16,8 +16,8 @@ use super::{Config, Stop, Worker};
 use crate::backoff;
 use crate::clock::{SharedClock, TokioClock};
 use crate::domain::{
-    Event, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered, Redelivery,
-    Transition, WorkflowKey,
+    Event, FollowedWorkflow, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Redelivery, Transition, WatchKey, WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
@@ -323,6 +323,21 @@ impl Store for Ruined {
     }
     async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
         Ok(Recorded::Superseded(None))
+    }
+    async fn live_jobs(&self, _: &str, _: JobKind) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn first_sight(&self, _: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        Ok(now)
+    }
+    async fn follow(&self, _: &WorkflowKey, _: Timestamp) -> Result<FollowedWorkflow, StoreError> {
+        Err(StoreError::Unusable("full".to_owned()))
+    }
+    async fn pass_over(&self, _: &WorkflowKey, _: &str, _: &[Arc<str>]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn keep_watches(&self, _: &[WatchKey]) -> Result<(), StoreError> {
+        Ok(())
     }
     async fn hasten(
         &self,

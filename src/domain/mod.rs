@@ -3,6 +3,7 @@
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
 mod details;
+mod discovery;
 mod event;
 mod job;
 mod pattern;
@@ -12,6 +13,7 @@ mod state;
 mod trial;
 
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
+pub use discovery::{FollowedWorkflow, Start, WatchKey};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
 pub use job::{
     JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,

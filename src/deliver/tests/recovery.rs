@@ -136,6 +136,34 @@ impl Store for Slow {
     async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
         self.store.past_runs(workflow).await
     }
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        self.store.live_jobs(account, kind).await
+    }
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.store.first_sight(watch, now).await
+    }
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError> {
+        self.store.follow(workflow, since).await
+    }
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError> {
+        self.store.pass_over(workflow, judged_by, jobs).await
+    }
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
+        self.store.keep_watches(watches).await
+    }
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
         self.store.record(change).await
     }

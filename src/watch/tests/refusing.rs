@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::{JobKey, PastRun, Redelivered, Redelivery, WorkflowKey};
+use crate::domain::{
+    FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey, WorkflowKey,
+};
 use crate::store::{
     Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
     Settlement, Standing, Store, StoreError,
@@ -32,6 +34,34 @@ impl Store for Refusing {
     }
     async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
         self.store.standings(jobs).await
+    }
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        self.store.live_jobs(account, kind).await
+    }
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.store.first_sight(watch, now).await
+    }
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError> {
+        self.store.follow(workflow, since).await
+    }
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError> {
+        self.store.pass_over(workflow, judged_by, jobs).await
+    }
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
+        self.store.keep_watches(watches).await
     }
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
         self.store.learn(workflow, runs).await
