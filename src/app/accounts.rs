@@ -1,5 +1,6 @@
 //! Who is asked, about what, and by whom.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::watch as channel;
@@ -7,7 +8,7 @@ use tokio::sync::watch as channel;
 use super::StartError;
 use crate::aws::Aws;
 use crate::clock::SystemClock;
-use crate::config::Settings;
+use crate::config::{Settings, WatchSettings};
 use crate::domain::{JobKey, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
@@ -87,12 +88,7 @@ pub(super) async fn watched_jobs(
     for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
         told.push((watch.job_ids.len(), notifiers));
-        keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
-            account: Arc::clone(account),
-            kind: watch.kind,
-            workflow_name: Arc::clone(&watch.workflow_name),
-            job_id: Arc::clone(job_id),
-        }));
+        keys.extend(jobs_of(watch));
     }
     let standings = store.standings(&keys).await?;
     let notifiers = told.iter().flat_map(|(jobs, told)| std::iter::repeat_n(told, *jobs));
@@ -102,4 +98,18 @@ pub(super) async fn watched_jobs(
         WatchedJob { key, status, since, notifiers: Arc::clone(notifiers), place: None }
     });
     Ok(jobs.collect())
+}
+
+/// All jobs that the watches name.
+pub(super) fn named_jobs(settings: &Settings) -> HashSet<JobKey> {
+    settings.watches.iter().flat_map(jobs_of).collect()
+}
+
+fn jobs_of(watch: &WatchSettings) -> impl Iterator<Item = JobKey> {
+    watch.job_ids.iter().map(|job_id| JobKey {
+        account: Arc::clone(&watch.account),
+        kind: watch.kind,
+        workflow_name: Arc::clone(&watch.workflow_name),
+        job_id: Arc::clone(job_id),
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
-use super::accounts::{connect, watched_jobs};
+use super::accounts::{connect, named_jobs, watched_jobs};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
 use super::status::{AccountStatus, DaemonStatus};
@@ -14,13 +14,13 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::deliver::Worker;
-use crate::domain::JobStatus;
+use crate::domain::{JobKey, JobStatus};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::Stdout;
 use crate::source;
 use crate::store::Store;
-use crate::watch::{Budgets, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{Budgets, Discovery, Observer, Patience, Poller, WatchedJob};
 
 /// What stays as it is while settings come and go.
 #[derive(Clone)]
@@ -47,6 +47,7 @@ pub(super) struct Plan {
 pub(super) struct PlannedAccount {
     pub(super) poller: Poller,
     pub(super) jobs: Vec<WatchedJob>,
+    pub(super) discoveries: Vec<Discovery>,
     pub(super) status: Arc<AccountStatus>,
 }
 
@@ -61,17 +62,17 @@ impl Base {
         limits: &KnownLimits,
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
-        let accounts = self.plan_accounts(&aws, settings, limits).await?;
-        let watched = accounts.iter().flat_map(|account| &account.jobs);
-        let watched: HashSet<_> = watched.map(|job| job.key.clone()).collect();
+        let named = Arc::new(named_jobs(settings));
+        let accounts = self.plan_accounts(&aws, settings, limits, &named).await?;
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
             retain: settings.retain,
-            watched: Arc::new(watched),
+            watched: named,
         };
         let workers = self.plan_workers(aws, settings).await?;
+        self.forget_other_watches(settings).await?;
         Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
     }
 
@@ -80,6 +81,7 @@ impl Base {
         aws: &Aws,
         settings: &Settings,
         limits: &KnownLimits,
+        named: &Arc<HashSet<JobKey>>,
     ) -> Result<Vec<PlannedAccount>, StartError> {
         let routing = routing(settings);
         let mut accounts = Vec::new();
@@ -88,7 +90,9 @@ impl Base {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
-            let jobs = watched_jobs(settings, &account.name, &*self.store).await?;
+            let mut jobs = watched_jobs(settings, &account.name, &*self.store).await?;
+            let rules = self.rules(settings, &account.name).await?;
+            jobs.extend(self.found_jobs(&account.name, &rules, named).await?);
             let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
             let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
@@ -108,7 +112,15 @@ impl Base {
                 recorded: self.recorded.clone(),
                 heartbeat: Heartbeat::new(),
             };
-            accounts.push(PlannedAccount { poller, jobs, status });
+            let discoveries = self.discoveries(
+                settings,
+                &poller.account,
+                rules,
+                named,
+                &poller.budgets.lists,
+                &poller.observer,
+            );
+            accounts.push(PlannedAccount { poller, jobs, discoveries, status });
         }
         Ok(accounts)
     }

@@ -7,7 +7,11 @@ use std::io::Write as _;
 use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
 use crate::aws::Aws;
-use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
+use crate::config::{
+    AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings, WatchSettings,
+};
+use crate::domain::Start;
+use crate::duration;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -65,17 +69,7 @@ fn warning_about_disk(store: &StoreSettings) -> Option<String> {
 fn summary(file: &str, settings: &Settings) -> String {
     let mut lines = vec![format!("{file} is fine. `serve` would run:")];
     lines.extend(settings.accounts.iter().map(account));
-    lines.extend(settings.watches.iter().map(|watch| {
-        let jobs = counted(watch.job_ids.len(), "job");
-        let told = match watch.notifiers.as_slice() {
-            [] => "all notifiers".to_owned(),
-            names => names.join(", "),
-        };
-        format!(
-            "  watch     {} of {} in {}, told to {told}",
-            jobs, watch.workflow_name, watch.account
-        )
-    }));
+    lines.extend(settings.watches.iter().map(watch));
     lines.extend(settings.notifiers.iter().map(notifier));
     lines.push(match &settings.store {
         StoreSettings::Memory => "  store     memory: nothing survives a restart".to_owned(),
@@ -91,6 +85,32 @@ fn summary(file: &str, settings: &Settings) -> String {
 fn account(account: &AccountSettings) -> String {
     let region = account.access.region.as_deref().unwrap_or("the Region of the AWS environment");
     format!("  account   {} in {region}", account.name)
+}
+
+fn watch(watch: &WatchSettings) -> String {
+    let followed = match &watch.discovery {
+        None => format!("{} of {}", counted(watch.job_ids.len(), "job"), watch.workflow_name),
+        Some(discovery) => {
+            let workflows = match discovery.workflows.as_str() {
+                "*" => "all workflows",
+                names => names,
+            };
+            match discovery.start {
+                Start::New => format!("new jobs of {workflows}"),
+                Start::Running => format!("running and new jobs of {workflows}"),
+                Start::Ago(age) => {
+                    let age = duration::display(age);
+                    format!("jobs of {workflows} since {age} before its first sight")
+                }
+                Start::At(instant) => format!("jobs of {workflows} since {instant}"),
+            }
+        }
+    };
+    let told = match watch.notifiers.as_slice() {
+        [] => "all notifiers".to_owned(),
+        names => names.join(", "),
+    };
+    format!("  watch     {followed} in {}, told to {told}", watch.account)
 }
 
 fn notifier(notifier: &NotifierSettings) -> String {

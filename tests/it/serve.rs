@@ -2,6 +2,7 @@
 
 mod access;
 mod adversity;
+mod discovery;
 mod disk;
 mod pages;
 mod reload;

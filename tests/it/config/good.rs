@@ -6,10 +6,10 @@ use std::time::Duration;
 use matchwatch::aws::Access;
 use matchwatch::backoff::Policy;
 use matchwatch::config::{
-    self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
-    Problems, Settings, StoreSettings, WatchSettings,
+    self, AccountSettings, DiscoverySettings, Loaded, LogFormat, LogSettings, NotifierAdapter,
+    NotifierSettings, Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern};
+use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern, Start};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -47,6 +47,7 @@ fn an_empty_file_gives_the_defaults() {
                 not_found_grace: secs(600),
             },
             request_timeout: secs(10),
+            discovery_interval: secs(30),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(1), max: secs(600) },
                 max_retry_after: secs(3_600),
@@ -85,10 +86,36 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             kind: JobKind::Matching,
             workflow_name: "customers".into(),
             job_ids: vec![JOB.into()],
+            discovery: None,
             notifiers: Vec::new(),
         }]
     );
     assert_eq!(warnings, []);
+}
+
+#[test]
+fn a_watch_that_names_no_job_follows_all_that_start() {
+    let Loaded { settings, warnings } =
+        config::parse("test.toml", "[[watch]]\nworkflow_name = \"customers\"\n", []).unwrap();
+    assert_eq!(warnings, []);
+    let discovery = settings.watches[0].discovery.as_ref().unwrap();
+    assert_eq!(discovery.workflows.literal(), Some("customers"));
+    assert_eq!((discovery.start, discovery.interval), (Start::New, None));
+}
+
+#[test]
+fn a_start_is_a_word_or_a_moment() {
+    for (text, start) in [
+        ("new", Start::New),
+        ("running", Start::Running),
+        ("since 7d", Start::Ago(secs(7 * 86_400))),
+        ("since 2026-11-01T00:00:00Z", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+        ("since 2026-11-01T02:00:00+02:00", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+    ] {
+        let text = format!("[[watch]]\nall = true\nstart = {text:?}\n");
+        let Loaded { settings, .. } = config::parse("test.toml", &text, []).unwrap();
+        assert_eq!(settings.watches[0].discovery.as_ref().unwrap().start, start, "{text}");
+    }
 }
 
 #[test]
@@ -117,6 +144,7 @@ fn every_key_is_taken_up() {
                 not_found_grace: secs(3_600),
             },
             request_timeout: secs(2),
+            discovery_interval: secs(60),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(2), max: secs(2) },
                 max_retry_after: secs(600),
@@ -149,6 +177,7 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
+                    discovery: None,
                     notifiers: vec!["ops".into(), "lines".into()],
                 },
                 // The same job id in another account is another job.
@@ -157,7 +186,32 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
+                    discovery: None,
                     notifiers: Vec::new(),
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "orders-*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("orders-*"),
+                        start: Start::Running,
+                        interval: Some(secs(20)),
+                    }),
+                    notifiers: Vec::new(),
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("*"),
+                        start: Start::Ago(secs(7 * 86_400)),
+                        interval: None,
+                    }),
+                    notifiers: vec!["lines".into()],
                 },
             ],
             notifiers: vec![
@@ -231,6 +285,11 @@ fn what_may_be_a_mistake_is_a_warning() {
             ":8:10: [[account]] region: Entity Resolution is not known to be offered in \
              `eu-wset-1`; did you mean `eu-west-1`?",
             ":12:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
+            ":13:9: [[watch]] start: has no effect in a watch that names its jobs",
+            ":19:17: [[watch]] workflow_name: has no effect: an earlier watch follows all of it already, by \
+             `orders-*`; put this one before that",
+            ":22:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
+             earlier watch alone",
         ]
     );
     assert_eq!(settings.watches[0].job_ids, [JOB.into()]);
