@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use matchwatch::domain::{Event, JobDetails, JobKey, JobStatus, Message, Transition};
-use matchwatch::store::{Change, SqliteConfig, SqliteStore, Store};
+use matchwatch::store::{Change, SqliteConfig, SqliteStore, Store, Telling};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -138,5 +138,6 @@ fn running(job: JobKey, at: Timestamp) -> anyhow::Result<Change> {
     let transition = Transition { from: None, to, inferred: vec![JobStatus::Queued] };
     let event = Event::of_transition(&job, "us-east-1", &transition, &JobDetails::default(), at);
     let message = Message::encode(event)?;
-    Ok(Change { job, from: None, to, message, notifiers: Vec::new(), recorded_at: at })
+    let tellings = vec![Telling { message, notifiers: Vec::new() }];
+    Ok(Change { job, from: None, to, tellings, recorded_at: at })
 }

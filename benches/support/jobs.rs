@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use matchwatch::domain::{
     Event, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, Message, OutputSource, Transition,
 };
-use matchwatch::store::Change;
+use matchwatch::store::{Change, Telling};
 
 /// What a job runs through.
 pub(crate) const STATES: [JobStatus; 3] =
@@ -37,8 +37,7 @@ pub(crate) fn change(
         job: job.clone(),
         from,
         to,
-        message: Message::encode(event)?,
-        notifiers: notifiers.to_vec(),
+        tellings: vec![Telling { message: Message::encode(event)?, notifiers: notifiers.to_vec() }],
         recorded_at: at,
     })
 }

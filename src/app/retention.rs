@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::clock::TokioClock;
     use crate::domain::{Event, JobDetails, JobKind, JobStatus, Message, Transition};
-    use crate::store::{Change, MemoryStore};
+    use crate::store::{Change, MemoryStore, Telling};
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -94,8 +94,8 @@ mod tests {
         let details = JobDetails::default();
         let event = Event::of_transition(&job(id), "eu-west-1", &transition, &details, at);
         let message = Message::encode(event).unwrap();
-        let notifiers = Vec::new();
-        let change = Change { job: job(id), from: None, to, message, notifiers, recorded_at: at };
+        let tellings = vec![Telling { message, notifiers: Vec::new() }];
+        let change = Change { job: job(id), from: None, to, tellings, recorded_at: at };
         store.record(&change).await.unwrap();
     }
 

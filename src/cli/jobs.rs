@@ -97,7 +97,9 @@ async fn show(args: Show) -> Result<Exit, Failure> {
     let filter = EventFilter { job_id: Some(args.job_id), ..EventFilter::default() };
     let mut events = view.events(&filter, u32::MAX).await.map_err(Failure::usage)?;
     events.reverse();
-    let shown = jobs.iter().map(|job| (job, events.iter().filter(|event| event.job == job.job)));
+    let shown = jobs
+        .iter()
+        .map(|job| (job, events.iter().filter(|event| event.subject.job() == Some(&job.job))));
     print(&match args.output {
         Format::Json => json_lines(shown.map(|(job, events)| Shown {
             job: job.into(),

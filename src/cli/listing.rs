@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use super::Failure;
-use crate::domain::{JobKey, JobStatus};
+use crate::domain::{JobKey, JobKind, JobStatus, Subject};
 use crate::store::{DeliveryState, ListedDelivery, ListedEvent, ListedJob};
 
 /// How a listing is printed.
@@ -99,9 +99,10 @@ pub(super) fn second(instant: Timestamp) -> String {
     instant.round(Unit::Second).unwrap_or(instant).to_string()
 }
 
-/// The last word of an event's type before its version: `succeeded`.
+/// What an event's type says within this program: `succeeded` of a job, `alarm.lost.raised`.
 pub(super) fn short_type(event_type: &str) -> &str {
-    event_type.rsplit('.').nth(1).unwrap_or(event_type)
+    let own = event_type.strip_prefix("dev.matchwatch.").and_then(|own| own.rsplit_once(".v"));
+    own.map_or(event_type, |(own, _)| own.strip_prefix("job.").unwrap_or(own))
 }
 
 /// An event and one of its deliveries, as JSON.
@@ -113,7 +114,7 @@ pub(super) struct EventRow<'a> {
     event_type: &'a str,
     recorded_at: Timestamp,
     #[serde(flatten)]
-    job: JobColumns<'a>,
+    subject: SubjectColumns<'a>,
     #[serde(flatten)]
     delivery: Option<DeliveryRow<'a>>,
 }
@@ -124,7 +125,7 @@ impl<'a> From<&'a ListedEvent> for EventRow<'a> {
             event_id: &listed.event_id,
             event_type: &listed.event_type,
             recorded_at: listed.recorded_at,
-            job: (&listed.job).into(),
+            subject: (&listed.subject).into(),
             delivery: listed.delivery.as_ref().map(Into::into),
         }
     }
@@ -164,7 +165,7 @@ impl<'a> From<&'a ListedDelivery> for DeliveryRow<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobRow<'a> {
     #[serde(flatten)]
-    job: JobColumns<'a>,
+    job: SubjectColumns<'a>,
     status: JobStatus,
     first_seen_at: Timestamp,
     updated_at: Timestamp,
@@ -173,7 +174,7 @@ pub(super) struct JobRow<'a> {
 impl<'a> From<&'a ListedJob> for JobRow<'a> {
     fn from(listed: &'a ListedJob) -> Self {
         Self {
-            job: (&listed.job).into(),
+            job: SubjectColumns::of_job(&listed.job),
             status: listed.status,
             first_seen_at: listed.first_seen_at,
             updated_at: listed.updated_at,
@@ -181,22 +182,37 @@ impl<'a> From<&'a ListedJob> for JobRow<'a> {
     }
 }
 
+/// What a row is about. A workflow has no job, and an account no workflow.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JobColumns<'a> {
+struct SubjectColumns<'a> {
     account: &'a str,
-    kind: &'static str,
-    workflow_name: &'a str,
-    job_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<&'a str>,
 }
 
-impl<'a> From<&'a JobKey> for JobColumns<'a> {
-    fn from(job: &'a JobKey) -> Self {
+impl<'a> SubjectColumns<'a> {
+    fn of_job(job: &'a JobKey) -> Self {
         Self {
             account: &job.account,
-            kind: job.kind.as_str(),
-            workflow_name: &job.workflow_name,
-            job_id: &job.job_id,
+            kind: Some(job.kind.as_str()),
+            workflow_name: Some(&job.workflow_name),
+            job_id: Some(&job.job_id),
+        }
+    }
+}
+
+impl<'a> From<&'a Subject> for SubjectColumns<'a> {
+    fn from(subject: &'a Subject) -> Self {
+        Self {
+            account: subject.account(),
+            kind: subject.kind().map(JobKind::as_str),
+            workflow_name: subject.workflow_name().map(|name| &**name),
+            job_id: subject.job_id().map(|id| &**id),
         }
     }
 }
@@ -231,6 +247,13 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell_and_lines_end_without_blanks() {
         let rows = [["ärger", "x"], ["b", ""]].map(|row| row.map(str::to_owned));
         assert_eq!(table(["ID", "WHY"], &rows), "ID     WHY\närger  x\nb\n");
+    }
+
+    #[test]
+    fn a_type_is_called_by_what_tells_it_from_others() {
+        assert_eq!(short_type("dev.matchwatch.job.quality_failed.v1"), "quality_failed");
+        assert_eq!(short_type("dev.matchwatch.alarm.lost.raised.v1"), "alarm.lost.raised");
+        assert_eq!(short_type("another"), "another");
     }
 
     #[test]

@@ -137,9 +137,9 @@ impl WrittenFilter {
             && wants(&self.regions, |given| region.is_none_or(|region| region == given))
             && wants(&self.workflows, |pattern| followed(watch).overlaps(pattern))
             && wants(&self.kinds, |kind| *kind == watch.kind)
-            && JobStatus::ALL.iter().any(|status| {
-                wants(&self.statuses, |wanted| wanted == status)
-                    && wants(&self.events, |pattern| pattern.matches(EventType::of(*status)))
+            && EventType::ALL.iter().any(|event_type| {
+                wants(&self.statuses, |wanted| event_type.status() == Some(*wanted))
+                    && wants(&self.events, |pattern| pattern.matches(*event_type))
             })
     }
 }

@@ -16,15 +16,15 @@ use super::{Config, Stop, Worker};
 use crate::backoff;
 use crate::clock::{SharedClock, TokioClock};
 use crate::domain::{
-    Event, FollowedWorkflow, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
-    Redelivery, Transition, WatchKey, WorkflowKey,
+    Alarm, Event, FollowedWorkflow, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun,
+    Redelivered, Redelivery, Transition, WatchKey, WorkflowKey,
 };
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::{Notifier, Outcome};
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
-    Settlement, Standing, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Raising, Recorded,
+    Resolving, Retention, Settlement, Standing, Store, StoreError, Telling,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -97,7 +97,7 @@ impl Notifier for Receiver {
             return Outcome::Retry { reason: "503".into(), after: None };
         }
         let at = self.started.elapsed();
-        self.got.lock().unwrap().push((job, message.event.sequence.clone(), at));
+        self.got.lock().unwrap().push((job, message.event.sequence.clone().unwrap(), at));
         self.got_one.notify_one();
         Outcome::Delivered
     }
@@ -137,8 +137,10 @@ impl Office {
             job,
             from,
             to,
-            message: Message::encode(event).unwrap(),
-            notifiers: notifiers.iter().map(|&name| name.into()).collect(),
+            tellings: vec![Telling {
+                message: Message::encode(event).unwrap(),
+                notifiers: notifiers.iter().map(|&name| name.into()).collect(),
+            }],
             recorded_at: now,
         };
         self.store.record(&change).await.unwrap();
@@ -338,6 +340,15 @@ impl Store for Ruined {
     }
     async fn keep_watches(&self, _: &[WatchKey]) -> Result<(), StoreError> {
         Ok(())
+    }
+    async fn raise(&self, _: &Raising) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn resolve(&self, _: &Resolving) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn open_alarms(&self, _: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        Ok(Vec::new())
     }
     async fn hasten(
         &self,

@@ -2,25 +2,33 @@
 //!
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
+mod alarm;
 mod details;
 mod discovery;
 mod event;
 mod job;
 mod pattern;
+mod quality;
 mod redelivery;
 mod route;
 mod state;
+mod subject;
 mod trial;
 
+pub use alarm::{
+    Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
+};
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use discovery::{FollowedWorkflow, Start, WatchKey};
-pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, Message};
+pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};
 pub use job::{
     JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,
     WorkflowKey,
 };
 pub use pattern::NamePattern;
+pub use quality::{Amount, Gate, GateFailure, Gates, NoAmount, Share};
 pub use redelivery::{Redelivered, Redelivery};
 pub use route::{EventPattern, Filter, Route, Routing};
 pub use state::{Step, Transition, step};
+pub use subject::Subject;
 pub use trial::{TestData, TestEvent};

@@ -7,7 +7,8 @@ use super::event::{Event, EventType};
 use super::job::{JobKind, JobStatus};
 use super::pattern::NamePattern;
 
-/// Which events a notifier wants. An empty list wants all.
+/// Which events a notifier wants. An empty list wants all; one that is not empty does not want events that have none
+/// of it, such as an account's alarm where workflows are named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Account names.
@@ -18,7 +19,7 @@ pub struct Filter {
     pub workflows: Vec<NamePattern>,
     /// Kinds of jobs.
     pub kinds: Vec<JobKind>,
-    /// Statuses that a job reached.
+    /// Statuses that a job reached: only the events that tell of them.
     pub statuses: Vec<JobStatus>,
     /// Types of events.
     pub events: Vec<EventPattern>,
@@ -30,12 +31,13 @@ impl Filter {
         fn wants<T>(list: &[T], fits: impl FnMut(&T) -> bool) -> bool {
             list.is_empty() || list.iter().any(fits)
         }
-        let data = &event.data;
-        wants(&self.accounts, |account| *account == data.account)
-            && wants(&self.regions, |region| *region == data.region)
-            && wants(&self.workflows, |pattern| pattern.matches(&data.workflow_name))
-            && wants(&self.kinds, |kind| *kind == data.kind)
-            && wants(&self.statuses, |status| *status == data.status)
+        let workflow =
+            |pattern: &NamePattern| event.workflow_name().is_some_and(|name| pattern.matches(name));
+        wants(&self.accounts, |account| *account == event.account())
+            && wants(&self.regions, |region| *region == event.region())
+            && wants(&self.workflows, workflow)
+            && wants(&self.kinds, |kind| event.kind() == Some(*kind))
+            && wants(&self.statuses, |status| event.status() == Some(*status))
             && wants(&self.events, |pattern| pattern.matches(event.event_type))
     }
 }
@@ -102,7 +104,9 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{JobDetails, JobKey, Transition};
+    use crate::domain::{
+        Alarm, AlarmFacts, AlarmKey, AlarmName, JobDetails, JobKey, Subject, Transition,
+    };
 
     fn event(workflow_name: &str, to: JobStatus) -> Event {
         let key = JobKey {
@@ -141,6 +145,43 @@ mod tests {
             Filter { events: patterns(&["job.succeeded"]), ..all.clone() },
         ] {
             assert!(!narrower.accepts(&event), "{narrower:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_let_only_events_pass_that_tell_of_one() {
+        let succeeded = event("customers", JobStatus::Succeeded);
+        let quality = Event::of_failed_gates(&succeeded, Vec::new()).unwrap();
+        let statuses = Filter { statuses: JobStatus::ALL.to_vec(), ..Filter::default() };
+        assert!(statuses.accepts(&succeeded) && !statuses.accepts(&quality));
+        let types = Filter { events: patterns(&["*.quality_failed"]), ..Filter::default() };
+        assert!(!types.accepts(&succeeded) && types.accepts(&quality));
+    }
+
+    #[test]
+    fn an_alarm_passes_by_what_it_is_about() {
+        let job = event("customers", JobStatus::Queued).about();
+        let workflow = Subject::Workflow(job.job().unwrap().workflow());
+        let account = Subject::Account("main".into());
+        let of_workflow =
+            Filter { workflows: vec![NamePattern::new("customers")], ..Filter::default() };
+        let of_kind = Filter { kinds: vec![JobKind::Matching], ..Filter::default() };
+        let of_account = Filter {
+            accounts: vec!["main".into()],
+            regions: vec!["eu-west-1".into()],
+            events: patterns(&["alarm.*.raised"]),
+            ..Filter::default()
+        };
+        for (subject, has_workflow) in [(job, true), (workflow, true), (account, false)] {
+            let key = AlarmKey { name: AlarmName::AccessDenied, subject };
+            let now = "2025-06-01T08:00:00Z".parse().unwrap();
+            let alarm = Alarm::new(key, now, "no".to_owned(), AlarmFacts::default());
+            let raised = Event::of_raised(&alarm, "eu-west-1");
+            assert!(Filter::default().accepts(&raised) && of_account.accepts(&raised));
+            assert_eq!(of_workflow.accepts(&raised), has_workflow);
+            assert_eq!(of_kind.accepts(&raised), has_workflow);
+            let statuses = Filter { statuses: JobStatus::ALL.to_vec(), ..Filter::default() };
+            assert!(!statuses.accepts(&raised));
         }
     }
 

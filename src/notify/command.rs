@@ -166,24 +166,23 @@ impl Notifier for Command {
 }
 
 /// Names and values; one without a value is not to be set.
-type Variables = [(&'static str, Option<String>); 11];
+type Variables = [(&'static str, Option<String>); 12];
 
 /// What the program is told in its environment. A field that the event does not have is not set.
 fn variables(event: &Event) -> Variables {
-    let data = &event.data;
-    let error_message =
-        data.details.error_details.as_ref().and_then(|details| details.error_message.clone());
+    let text = |text: &str| text.to_owned();
     [
         ("MATCHWATCH_EVENT_ID", Some(event.id.to_string())),
         ("MATCHWATCH_EVENT_TYPE", Some(event.event_type.to_string())),
-        ("MATCHWATCH_JOB_ID", Some(data.job_id.clone())),
-        ("MATCHWATCH_WORKFLOW_NAME", Some(data.workflow_name.clone())),
-        ("MATCHWATCH_KIND", Some(data.kind.to_string())),
-        ("MATCHWATCH_STATUS", Some(data.status.to_string())),
-        ("MATCHWATCH_PREVIOUS_STATUS", data.previous_status.map(|status| status.to_string())),
-        ("MATCHWATCH_REGION", Some(data.region.clone())),
-        ("MATCHWATCH_ACCOUNT", Some(data.account.clone())),
-        ("MATCHWATCH_ERROR_MESSAGE", error_message),
+        ("MATCHWATCH_JOB_ID", event.job_id().map(text)),
+        ("MATCHWATCH_WORKFLOW_NAME", event.workflow_name().map(text)),
+        ("MATCHWATCH_KIND", event.kind().map(|kind| kind.to_string())),
+        ("MATCHWATCH_STATUS", event.status().map(|status| status.to_string())),
+        ("MATCHWATCH_PREVIOUS_STATUS", event.previous_status().map(|status| status.to_string())),
+        ("MATCHWATCH_REGION", Some(text(event.region()))),
+        ("MATCHWATCH_ACCOUNT", Some(text(event.account()))),
+        ("MATCHWATCH_ERROR_MESSAGE", event.error_message().map(text)),
+        ("MATCHWATCH_MESSAGE", event.message()),
         ("MATCHWATCH_TEST", None),
     ]
 }
@@ -201,6 +200,7 @@ fn variables_of_test(test: &TestEvent) -> Variables {
         ("MATCHWATCH_REGION", None),
         ("MATCHWATCH_ACCOUNT", None),
         ("MATCHWATCH_ERROR_MESSAGE", None),
+        ("MATCHWATCH_MESSAGE", None),
         ("MATCHWATCH_TEST", Some("true".to_owned())),
     ]
 }

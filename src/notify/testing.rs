@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::domain::{
-    ErrorDetails, Event, JobDetails, JobKey, JobKind, JobStatus, Message, TestEvent, Transition,
+    Alarm, AlarmFacts, AlarmKey, AlarmName, ErrorDetails, Event, EventData, JobData, JobDetails,
+    JobKey, JobKind, JobStatus, Message, Subject, TestEvent, Transition,
 };
 
 /// A job's end that was seen coming.
@@ -45,6 +46,24 @@ fn message(to: JobStatus, from: Option<JobStatus>, details: JobDetails) -> Messa
     let observed_at = "2025-06-01T08:00:00Z".parse().unwrap();
     Message::encode(Event::of_transition(&key, "eu-west-1", &transition, &details, observed_at))
         .unwrap()
+}
+
+/// An alarm of an account, which has no workflow and no job.
+pub(super) fn raised() -> Message {
+    let (name, subject) = (AlarmName::AccessDenied, Subject::Account("main".into()));
+    let raised_at = "2025-06-01T08:00:00Z".parse().unwrap();
+    let message = "access is denied to all of account main".to_owned();
+    let key = AlarmKey { name, subject };
+    let alarm = Alarm::new(key, raised_at, message, AlarmFacts::default());
+    Message::encode(Event::of_raised(&alarm, "eu-west-1")).unwrap()
+}
+
+/// The job that an event tells of, to be changed.
+pub(super) fn job_of(event: &mut Event) -> &mut JobData {
+    match &mut event.data {
+        EventData::Job(job) => job,
+        EventData::Alarm(alarm) => panic!("{alarm:?}"),
+    }
 }
 
 /// One request that a [`Receiver`] got.

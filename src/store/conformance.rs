@@ -1,6 +1,7 @@
 //! What every store does, told by tests: `conformance::tests!(async || Fresh::new(…))` in an adapter runs them all.
 
 mod abandonment;
+mod alarms;
 mod discovery;
 mod hastening;
 mod lines;
@@ -16,6 +17,7 @@ use std::any::Any;
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::abandonment::*;
+pub(super) use self::alarms::*;
 pub(super) use self::discovery::*;
 pub(super) use self::hastening::*;
 pub(super) use self::lines::*;
@@ -24,7 +26,7 @@ pub(super) use self::recording::*;
 pub(super) use self::redelivery::*;
 pub(super) use self::retention::*;
 pub(super) use self::settling::*;
-use super::{Change, Delivery, Recorded, Settlement, Store};
+use super::{Change, Delivery, Recorded, Settlement, Store, Telling};
 use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
 
 /// A store that holds nothing yet.
@@ -54,6 +56,7 @@ macro_rules! tests {
             a_change_that_nobody_is_told_moves_the_status
             a_change_from_a_status_that_is_not_the_current_one_writes_nothing
             recording_the_same_change_twice_makes_one_event
+            the_events_of_a_change_are_recorded_together_and_told_in_their_order
             an_event_recorded_before_under_another_account_name_is_not_told_again
             jobs_that_differ_in_account_kind_workflow_or_id_are_different_jobs
             a_body_is_delivered_byte_for_byte
@@ -108,6 +111,18 @@ macro_rules! tests {
             jobs_that_were_passed_over_are_kept_until_they_are_judged_anew
             of_watches_that_are_gone_nothing_is_remembered
             live_are_the_jobs_of_an_account_and_kind_that_have_not_ended
+            an_alarm_is_open_from_its_raising_to_its_resolving
+            an_alarm_that_is_open_is_not_raised_again
+            an_alarm_that_is_not_open_is_not_resolved
+            an_alarm_can_be_raised_again_after_it_was_resolved_and_is_told_again
+            an_alarm_stands_in_line_with_the_events_of_its_job
+            alarms_of_workflows_and_accounts_have_lines_of_their_own
+            alarms_of_one_account_are_told_apart_from_anothers
+            a_job_of_which_there_is_only_an_alarm_has_no_status_until_it_is_recorded
+            an_open_alarm_outlives_what_was_told_of_it
+            what_alarms_told_of_is_forgotten_in_time
+            an_alarm_of_which_nobody_is_told_is_open_all_the_same
+            an_alarms_event_can_be_asked_for_again
         }
     };
     (@each $fresh:expr; $($name:ident)+) => {
@@ -161,14 +176,25 @@ pub(super) fn change(
         job: job.clone(),
         from,
         to,
-        message: Message::encode(event).unwrap(),
-        notifiers: vec![HOOK.into()],
+        tellings: vec![Telling {
+            message: Message::encode(event).unwrap(),
+            notifiers: vec![HOOK.into()],
+        }],
         recorded_at,
     }
 }
 
-pub(super) fn told_to(notifiers: &[&str], change: Change) -> Change {
-    Change { notifiers: notifiers.iter().map(|&name| name.into()).collect(), ..change }
+pub(super) fn told_to(notifiers: &[&str], mut change: Change) -> Change {
+    for telling in &mut change.tellings {
+        telling.notifiers = notifiers.iter().map(|&name| name.into()).collect();
+    }
+    change
+}
+
+/// What a change with one event tells.
+pub(super) fn message(change: &Change) -> &Message {
+    let [telling] = &*change.tellings else { panic!("{change:?}") };
+    &telling.message
 }
 
 pub(super) async fn commit(store: &dyn Store, change: &Change) {
@@ -186,7 +212,8 @@ pub(super) async fn due_events(
     now: Timestamp,
 ) -> Vec<(String, JobStatus)> {
     let due = due(store, notifier, now).await;
-    due.into_iter().map(|d| (d.message.event.subject, d.message.event.data.status)).collect()
+    let event = |event: Event| (event.subject.clone(), event.status().unwrap());
+    due.into_iter().map(|delivery| event(delivery.message.event)).collect()
 }
 
 /// The one delivery that is due.

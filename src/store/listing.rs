@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::domain::{JobKey, JobStatus, UnknownName};
+use crate::domain::{JobKey, JobStatus, Subject, UnknownName};
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,8 @@ pub struct ListedEvent {
     pub event_type: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// The job that it tells of.
-    pub job: JobKey,
+    /// What it tells of.
+    pub subject: Subject,
     /// `None` where nobody is told.
     pub delivery: Option<ListedDelivery>,
 }

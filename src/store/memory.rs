@@ -2,6 +2,7 @@
 
 mod discovery;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,12 @@ use uuid::Uuid;
 use discovery::Discovery;
 
 use super::{
-    Backlog, Change, Delivery, DeliveryId, PAST_RUNS_KEPT, Position, Pruned, Recorded, Retention,
-    Settlement, Standing, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, PAST_RUNS_KEPT, Position, Pruned, Raising, Recorded,
+    Resolving, Retention, Settlement, Standing, Store, StoreError, Telling,
 };
 use crate::domain::{
-    FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered, Redelivery,
-    WatchKey, WorkflowKey,
+    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Redelivery, Subject, WatchKey, WorkflowKey,
 };
 
 /// Keeps everything in memory, until it is pruned: for `wait`, `demo` and tests.
@@ -42,6 +43,22 @@ impl Store for MemoryStore {
 
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
         Ok(self.kept().record(change))
+    }
+
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        Ok(self.kept().raise(raising))
+    }
+
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
+        Ok(self.kept().resolve(resolving))
+    }
+
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        let kept = self.kept();
+        let of_account = kept.alarms.values().filter(|alarm| {
+            account.is_none_or(|account| **alarm.key.subject.account() == *account)
+        });
+        Ok(of_account.cloned().collect())
     }
 
     async fn due(
@@ -180,6 +197,8 @@ impl Store for MemoryStore {
 #[derive(Debug, Default)]
 struct Kept {
     jobs: HashMap<JobKey, Job>,
+    /// Those that are open.
+    alarms: BTreeMap<AlarmKey, Alarm>,
     events: HashMap<Uuid, Told>,
     last_delivery: i64,
     outboxes: BTreeMap<Arc<str>, Outbox>,
@@ -198,7 +217,7 @@ struct Job {
 /// An event that was recorded.
 #[derive(Debug)]
 struct Told {
-    job: JobKey,
+    subject: Subject,
     recorded_at: Timestamp,
 }
 
@@ -224,19 +243,48 @@ impl Kept {
         }
         let recorded_at = to_the_microsecond(change.recorded_at);
         self.jobs.insert(change.job.clone(), Job { status: change.to, updated_at: recorded_at });
-        let event = change.message.event.id;
-        if self.events.contains_key(&event) {
-            return Recorded::Committed;
+        let subject = Subject::from(change.job.clone());
+        for telling in &change.tellings {
+            self.tell(&subject, telling, recorded_at);
         }
-        self.events.insert(event, Told { job: change.job.clone(), recorded_at });
-        let message = Arc::new(change.message.clone());
-        for notifier in change.notifiers.iter().collect::<BTreeSet<_>>() {
+        Recorded::Committed
+    }
+
+    fn raise(&mut self, Raising { alarm, telling }: &Raising) -> bool {
+        let raised_at = to_the_microsecond(alarm.raised_at);
+        let Entry::Vacant(vacant) = self.alarms.entry(alarm.key.clone()) else { return false };
+        vacant.insert(Alarm { raised_at, ..alarm.clone() });
+        self.tell(&alarm.key.subject, telling, raised_at);
+        true
+    }
+
+    fn resolve(&mut self, resolving: &Resolving) -> bool {
+        let raised_at = to_the_microsecond(resolving.raised_at);
+        let Entry::Occupied(open) = self.alarms.entry(resolving.key.clone()) else { return false };
+        if open.get().raised_at != raised_at {
+            return false;
+        }
+        open.remove();
+        let resolved_at = to_the_microsecond(resolving.resolved_at);
+        self.tell(&resolving.key.subject, &resolving.telling, resolved_at);
+        true
+    }
+
+    /// Takes in an event and its deliveries, unless it is known.
+    fn tell(&mut self, subject: &Subject, telling: &Telling, recorded_at: Timestamp) {
+        let event = telling.message.event.id;
+        if self.events.contains_key(&event) {
+            return;
+        }
+        self.events.insert(event, Told { subject: subject.clone(), recorded_at });
+        let message = Arc::new(telling.message.clone());
+        for notifier in telling.notifiers.iter().collect::<BTreeSet<_>>() {
             self.last_delivery += 1;
             self.outboxes.entry(Arc::clone(notifier)).or_default().push(
                 DeliveryId(self.last_delivery),
                 Kind::InLine,
                 Made {
-                    job: change.job.clone(),
+                    subject: subject.clone(),
                     attempts: 0,
                     created_at: recorded_at,
                     due_at: recorded_at,
@@ -244,7 +292,6 @@ impl Kept {
                 },
             );
         }
-        Recorded::Committed
     }
 
     fn redeliver(
@@ -289,7 +336,9 @@ impl Kept {
             needed.extend(settled.chain(outbox.pending.values()).map(|made| made.message.event.id));
         }
         self.events.retain(|id, told| needed.contains(id) || told.recorded_at >= before);
-        let told: HashSet<&JobKey> = self.events.values().map(|told| &told.job).collect();
+        let told = self.events.values().map(|told| &told.subject);
+        let told = told.chain(self.alarms.keys().map(|alarm| &alarm.subject));
+        let told: HashSet<&JobKey> = told.filter_map(Subject::job).collect();
         self.jobs.retain(|key, job| {
             let is_over = job.status.is_terminal() && job.updated_at < before;
             !is_over || told.contains(key) || retention.watched.contains(key)
@@ -301,14 +350,14 @@ impl Kept {
 /// A delivery.
 #[derive(Debug)]
 struct Made {
-    job: JobKey,
+    subject: Subject,
     attempts: u32,
     created_at: Timestamp,
     due_at: Timestamp,
     message: Arc<Message>,
 }
 
-/// Whether a pending delivery stands in its job's line, or beside it.
+/// Whether a pending delivery stands in its subject's line, or beside it.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     InLine,
@@ -328,8 +377,8 @@ struct Settled {
 struct Outbox {
     pending: BTreeMap<DeliveryId, Made>,
     settled: BTreeMap<DeliveryId, Settled>,
-    /// The pending deliveries of each job, oldest first. No line is empty.
-    lines: HashMap<JobKey, BTreeSet<DeliveryId>>,
+    /// The pending deliveries of each subject, oldest first. No line is empty.
+    lines: HashMap<Subject, BTreeSet<DeliveryId>>,
     /// The first of each line, and all that stand beside theirs, by due time.
     firsts: BTreeSet<(Timestamp, DeliveryId)>,
 }
@@ -339,7 +388,7 @@ impl Outbox {
         if kind == Kind::Again {
             self.firsts.insert((delivery.due_at, id));
         } else {
-            let line = self.lines.entry(delivery.job.clone()).or_default();
+            let line = self.lines.entry(delivery.subject.clone()).or_default();
             if line.is_empty() {
                 self.firsts.insert((delivery.due_at, id));
             }
@@ -427,12 +476,12 @@ impl Outbox {
         let delivery = self.pending.remove(&id)?;
         let was_first = self.firsts.remove(&(delivery.due_at, id));
         // One that stood beside the line leaves the line as it is.
-        let line = self.lines.get_mut(&delivery.job).filter(|line| line.contains(&id));
+        let line = self.lines.get_mut(&delivery.subject).filter(|line| line.contains(&id));
         if let Some(line) = line {
             line.remove(&id);
             match line.first() {
                 None => {
-                    self.lines.remove(&delivery.job);
+                    self.lines.remove(&delivery.subject);
                 }
                 Some(next) if was_first => {
                     if let Some(moved_up) = self.pending.get(next) {

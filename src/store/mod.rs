@@ -20,8 +20,8 @@ pub use retention::{Position, Pruned, Retention};
 pub use sqlite::{Config as SqliteConfig, SqliteStore, SqliteView};
 
 use crate::domain::{
-    FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered, Redelivery,
-    WatchKey, WorkflowKey,
+    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Redelivery, WatchKey, WorkflowKey,
 };
 
 /// Keeps what must not be lost.
@@ -31,7 +31,7 @@ use crate::domain::{
 /// was lost, whole, never in part; asking again is always safe. The same holds for a call that is dropped
 /// midway: its effect may come later. Instants are kept to the microsecond, cut off.
 ///
-/// The pending deliveries of one (job, notifier) stand in line, in the order of their recording. Only the first
+/// The pending deliveries of one (subject, notifier) stand in line, in the order of their recording. Only the first
 /// in line is ever due; the next moves up when it is delivered or given up. Those that are made again on request
 /// stand beside the line: they wait for nothing but their own due time, and nothing waits for them.
 #[async_trait]
@@ -45,12 +45,23 @@ pub trait Store: Send + Sync {
         Ok(standings.pop().flatten().map(|standing| standing.status))
     }
 
-    /// Records a change: the job's new status, its event, and one pending delivery for each notifier named,
-    /// all of it or nothing. Changes nothing if the job's status is not [`Change::from`] any more.
+    /// Records a change: the job's new status, its events, and for each of them one pending delivery for each notifier
+    /// named, all of it or nothing; the events of a change stand in line in their order. Changes nothing if the job's
+    /// status is not [`Change::from`] any more.
     ///
     /// An event id that was recorded before is not told again, as when an account got another name in the
     /// configuration: the status moves, the first body stays, and no delivery is made.
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError>;
+
+    /// Opens an alarm: its occurrence, its event and the deliveries of that, all of it or nothing. Changes nothing where
+    /// it is open already; says whether it was not. Its event stands in the line of its subject.
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError>;
+
+    /// Closes an alarm, in the same way. Changes nothing where this occurrence is not open any more; says whether it was.
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError>;
+
+    /// The alarms that are open: of one account, or of all. In the order of their keys.
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError>;
 
     /// Deliveries of `notifier` that are first in line and due at `now`, those due longest first, then in the
     /// order of recording; at most `limit`. Does not claim them: until one is settled, it is returned again.
@@ -191,7 +202,16 @@ pub struct Standing {
     pub since: Timestamp,
 }
 
-/// A transition to record, with the event that tells it and those who are to be told.
+/// An event, and those who are to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Telling {
+    /// The event.
+    pub message: Message,
+    /// Names of the notifiers that it goes to.
+    pub notifiers: Vec<Arc<str>>,
+}
+
+/// A transition to record, with the events that tell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The job.
@@ -200,12 +220,32 @@ pub struct Change {
     pub from: Option<JobStatus>,
     /// The status that it ends at.
     pub to: JobStatus,
-    /// The event.
-    pub message: Message,
-    /// Names of the notifiers that the event goes to.
-    pub notifiers: Vec<Arc<str>>,
+    /// The events, in their order.
+    pub tellings: Vec<Telling>,
     /// When it is recorded: the deliveries' first due time.
     pub recorded_at: Timestamp,
+}
+
+/// An alarm to open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raising {
+    /// The occurrence.
+    pub alarm: Alarm,
+    /// The event that tells it.
+    pub telling: Telling,
+}
+
+/// An alarm to close.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolving {
+    /// Which alarm.
+    pub key: AlarmKey,
+    /// Which occurrence of it.
+    pub raised_at: Timestamp,
+    /// When it is over: the deliveries' first due time.
+    pub resolved_at: Timestamp,
+    /// The event that tells it.
+    pub telling: Telling,
 }
 
 /// What became of a [`Change`].

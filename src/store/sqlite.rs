@@ -1,5 +1,6 @@
 //! The embedded default: one SQLite file.
 
+mod alarms;
 mod connections;
 mod discovery;
 mod disk;
@@ -36,11 +37,12 @@ use self::refusal::{not_migrated, refused};
 pub use self::view::SqliteView;
 use self::writer::Write;
 use super::{
-    Backlog, Change, Delivery, DeliveryId, Position, Pruned, Recorded, Retention, Settlement,
-    Standing, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, Position, Pruned, Raising, Recorded, Resolving,
+    Retention, Settlement, Standing, Store, StoreError,
 };
 use crate::domain::{
-    FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey, WorkflowKey,
+    Alarm, FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey,
+    WorkflowKey,
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -126,6 +128,21 @@ impl Store for SqliteStore {
         // A writer that is gone drops the reply.
         let _ = self.writes.send(Write::Record(Box::new(change.clone()), reply));
         writer::answer(&self.shared, answer).await
+    }
+
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        alarms::raise(&mut connection, raising).await.map_err(|error| self.refused(error))
+    }
+
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        alarms::resolve(&mut connection, resolving).await.map_err(|error| self.refused(error))
+    }
+
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        let mut connection = self.shared.reader().await?;
+        alarms::open(&mut connection, account).await.map_err(|error| self.refused(error))
     }
 
     async fn due(

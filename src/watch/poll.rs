@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::metrics::Metrics;
 use crate::source::{JobPage, JobSource, Operation, PageToken, SourceError};
-use crate::store::{Change, Recorded, Store, StoreError};
+use crate::store::{Change, Recorded, Store, StoreError, Telling};
 
 /// What every poll of an account works with.
 pub(super) struct Context {
@@ -149,7 +149,8 @@ impl Context {
         let recorded_at = event.time;
         let message = Message::encode(event)
             .map_err(|error| StoreError::Unusable(format!("event {event_id}: {error}")))?;
-        let change = Change { job: job.clone(), from, to, message, notifiers, recorded_at };
+        let tellings = vec![Telling { message, notifiers }];
+        let change = Change { job: job.clone(), from, to, tellings, recorded_at };
         match self.store.record(&change).await? {
             Recorded::Committed => {
                 let labels = [&*self.account, job.kind.as_str(), to.as_str()];

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use matchwatch::domain::{
-    ErrorDetails, Event, EventType, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobType,
-    Message, ObservedStatus, OutputSource, Step, TestEvent, Transition, step,
+    Alarm, AlarmFacts, AlarmKey, AlarmName, CountedFrom, ErrorDetails, Event, EventData, EventType,
+    Gates, JobAhead, JobDetails, JobKey, JobKind, JobMetrics, JobStatus, JobType, Message,
+    ObservedStatus, OutputSource, Step, Subject, TestEvent, Transition, step,
 };
 use serde_json::{Value, json};
 
@@ -80,6 +81,7 @@ fn every_transition() -> Vec<Transition> {
 /// Every event that there can be, as far as shape goes.
 fn every_event() -> Vec<Event> {
     let mut events = Vec::new();
+    let observed_at = "2025-06-01T08:00:00.123456Z".parse().unwrap();
     for kind in JobKind::ALL {
         let key = JobKey {
             account: "main".into(),
@@ -89,18 +91,60 @@ fn every_event() -> Vec<Event> {
         };
         for transition in every_transition() {
             for details in details() {
-                let observed_at = "2025-06-01T08:00:00.123456Z".parse().unwrap();
-                events.push(Event::of_transition(
-                    &key,
-                    "eu-west-1",
-                    &transition,
-                    &details,
-                    observed_at,
-                ));
+                let event =
+                    Event::of_transition(&key, "eu-west-1", &transition, &details, observed_at);
+                if event.status() == Some(JobStatus::Succeeded) {
+                    let failures = strict_gates().check(details.metrics.as_deref());
+                    events.extend(Event::of_failed_gates(&event, failures));
+                }
+                events.push(event);
+            }
+        }
+        for subject in [
+            Subject::Workflow(key.workflow()),
+            Subject::Account(key.account.clone()),
+            Subject::Job(key),
+        ] {
+            for (name, facts) in AlarmName::ALL.into_iter().flat_map(|n| facts().map(|f| (n, f))) {
+                let key = AlarmKey { name, subject: subject.clone() };
+                let alarm = Alarm::new(key, observed_at, "it is so".to_owned(), facts);
+                events.push(Event::of_raised(&alarm, "eu-west-1"));
+                events.push(Event::of_resolved(&alarm, "eu-west-1", "it is over", observed_at));
             }
         }
     }
     events
+}
+
+/// Gates that no job of [`details`] passes.
+fn strict_gates() -> Gates {
+    Gates {
+        max_unprocessed: Some("0.5%".parse().unwrap()),
+        min_match_ids: Some(u64::MAX),
+        min_processed: Some(u64::MAX),
+    }
+}
+
+/// All that can be known of an alarm, and nothing.
+fn facts() -> [AlarmFacts; 2] {
+    let whole = AlarmFacts {
+        status: Some(JobStatus::Queued),
+        since: Some("2025-06-01T07:50:00.25Z".parse().unwrap()),
+        counted_from: Some(CountedFrom::StartTime),
+        elapsed_seconds: Some(3_600.5),
+        limit_seconds: Some(3_600.0),
+        usual_seconds: Some(2_400.0),
+        factor: Some(1.5),
+        past_runs: Some(12),
+        queue_position: Some(2),
+        job_ahead: Some(JobAhead {
+            job_id: "fedcba9876543210fedcba9876543210".to_owned(),
+            workflow_name: "suppliers".to_owned(),
+            status: JobStatus::Running,
+        }),
+        error: Some("AccessDeniedException: no".to_owned()),
+    };
+    [whole, AlarmFacts::default()]
 }
 
 fn test_event() -> TestEvent {
@@ -115,8 +159,7 @@ fn encoded(event: impl serde::Serialize) -> Value {
 #[test]
 fn every_event_is_what_the_schema_says_and_has_no_field_that_it_does_not_name() {
     let events = every_event();
-    for status in JobStatus::ALL {
-        let event_type = EventType::of(status);
+    for event_type in EventType::ALL {
         assert!(events.iter().any(|event| event.event_type == event_type), "{event_type}");
     }
     let (open, closed) = (validator(&schema()), validator(&closed(schema())));
@@ -196,8 +239,15 @@ fn there_is_an_example_of_each_type_and_of_each_kind_and_each_is_valid() {
     let validator = validator(&closed(schema()));
     let types: Vec<_> = examples().iter().map(|example| example["type"].clone()).collect();
     let of_jobs = JobStatus::ALL.map(|status| EventType::of(status).as_str());
-    let of_id_mapping = EventType::JobSucceeded.as_str();
-    assert_eq!(types, [of_jobs.as_slice(), &[of_id_mapping, TestEvent::TYPE]].concat());
+    let others = [
+        // Of an ID mapping job.
+        EventType::JobSucceeded.as_str(),
+        EventType::JobQualityFailed.as_str(),
+        EventType::AlarmRaised(AlarmName::QueuedTooLong).as_str(),
+        EventType::AlarmResolved(AlarmName::QueuedTooLong).as_str(),
+        TestEvent::TYPE,
+    ];
+    assert_eq!(types, [of_jobs.as_slice(), &others].concat());
     let kinds: HashSet<_> = examples().iter().map(|e| e["data"]["kind"].clone()).collect();
     assert!(JobKind::ALL.iter().all(|kind| kinds.contains(&json!(kind))), "{kinds:?}");
     for example in examples() {
@@ -212,19 +262,33 @@ fn the_examples_are_what_the_program_makes_ids_and_order_of_fields_included() {
     assert_eq!(&*Message::encode(test_event()).unwrap().body, test.to_string());
     for example in examples {
         let documented: Event = serde_json::from_value(example.clone()).unwrap();
-        let data = &documented.data;
-        let transition = Transition {
-            from: data.previous_status,
-            to: data.status,
-            inferred: data.inferred.clone(),
-        };
-        let made = Event::of_transition(
-            &documented.job_key(),
-            &data.region,
-            &transition,
-            &data.details,
-            data.observed_at,
-        );
+        let made = made_again(&documented);
         assert_eq!(&*Message::encode(made).unwrap().body, example.to_string());
     }
+}
+
+/// The event that is made of what a documented one tells.
+fn made_again(documented: &Event) -> Event {
+    let region = documented.region();
+    let data = match &documented.data {
+        EventData::Job(data) => data,
+        EventData::Alarm(data) => {
+            let key = AlarmKey { name: data.alarm, subject: data.subject() };
+            let (message, facts) = (data.message.clone(), data.facts.clone());
+            let alarm = Alarm::new(key, data.raised_at, message, facts);
+            return match data.resolved_at {
+                None => Event::of_raised(&alarm, region),
+                Some(at) => Event::of_resolved(&alarm, region, &data.message, at),
+            };
+        }
+    };
+    let transition =
+        Transition { from: data.previous_status, to: data.status, inferred: data.inferred.clone() };
+    let made =
+        Event::of_transition(&data.key(), region, &transition, &data.details, data.observed_at);
+    if data.failed_gates.is_empty() {
+        return made;
+    }
+    let gates = Gates { max_unprocessed: Some("5%".parse().unwrap()), ..Gates::default() };
+    Event::of_failed_gates(&made, gates.check(data.details.metrics.as_deref())).unwrap()
 }

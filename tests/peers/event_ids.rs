@@ -1,6 +1,9 @@
 //! The Python of docs/events.md makes the ids that we make.
 
-use matchwatch::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
+use matchwatch::domain::{
+    Alarm, AlarmFacts, AlarmKey, AlarmName, Event, JobDetails, JobKey, JobKind, JobStatus, Message,
+    Subject, Transition,
+};
 
 use crate::support::output_of;
 
@@ -25,8 +28,21 @@ async fn the_documented_python_makes_the_same_ids() {
             &JobDetails::default(),
             observed_at,
         );
-        let id = event.id.to_string();
-        let message = Message::encode(event).unwrap();
-        assert_eq!(output_of(&["-c", &program, &message.body]).await.trim(), id);
+        let quality = Event::of_failed_gates(&event, Vec::new()).unwrap();
+        let mut events = vec![event, quality];
+        let workflow = key.workflow();
+        let account = Subject::Account(workflow_name.into());
+        for subject in [key.into(), Subject::Workflow(workflow), account] {
+            let key = AlarmKey { name: AlarmName::AccessDenied, subject };
+            let raised_at = "2025-06-01T08:00:00.1230Z".parse().unwrap();
+            let alarm = Alarm::new(key, raised_at, "no".to_owned(), AlarmFacts::default());
+            events.push(Event::of_raised(&alarm, "us-east-1"));
+            events.push(Event::of_resolved(&alarm, "us-east-1", "yes", observed_at));
+        }
+        for event in events {
+            let id = event.id.to_string();
+            let message = Message::encode(event).unwrap();
+            assert_eq!(output_of(&["-c", &program, &message.body]).await.trim(), id);
+        }
     }
 }

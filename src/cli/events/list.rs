@@ -65,8 +65,8 @@ fn row(event: &ListedEvent) -> [String; 10] {
     let [notifier, state, attempts, when, reason] = delivery_cells(event.delivery.as_ref());
     [
         second(event.recorded_at),
-        plain(&event.job.workflow_name),
-        plain(&event.job.job_id),
+        plain(event.subject.workflow_name().map_or("-", |name| name)),
+        plain(event.subject.job_id().map_or("-", |id| id)),
         plain(short_type(&event.event_type)),
         plain(&event.event_id),
         notifier,

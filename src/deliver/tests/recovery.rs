@@ -167,6 +167,15 @@ impl Store for Slow {
     async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
         self.store.record(change).await
     }
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        self.store.raise(raising).await
+    }
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
+        self.store.resolve(resolving).await
+    }
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        self.store.open_alarms(account).await
+    }
     async fn hasten(
         &self,
         notifier: &str,

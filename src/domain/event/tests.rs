@@ -39,12 +39,15 @@ fn ids_are_those_that_the_documentation_fixes() {
         (JobStatus::Succeeded, "43c806c3-2b1d-53a4-9778-0212e9766b20"),
         (JobStatus::Failed, "c50a9c23-8787-5641-af33-f65d3eb4afe3"),
     ] {
-        assert_eq!(event_id("eu-west-1", &key(), EventType::of(status)).to_string(), id);
+        assert_eq!(
+            event_id("eu-west-1", &key().into(), EventType::of(status), None).to_string(),
+            id
+        );
     }
     let key =
         JobKey { kind: JobKind::IdMapping, workflow_name: r#"Kunden "Süd"\"#.into(), ..key() };
     assert_eq!(
-        event_id("us-east-1", &key, EventType::JobQueued).to_string(),
+        event_id("us-east-1", &key.into(), EventType::JobQueued, None).to_string(),
         "44fc1c45-5c55-51c4-bce5-92999e959794",
         "letters beyond ASCII are encoded as they are"
     );
@@ -66,31 +69,19 @@ fn a_replay_makes_the_same_id_on_another_day_by_another_path_in_another_configur
 
 #[test]
 fn ids_differ_by_each_part_and_parts_cannot_run_into_each_other() {
+    let id =
+        |region: &str, key: JobKey, event_type| event_id(region, &key.into(), event_type, None);
+    let (failed, key) = (EventType::JobFailed, key());
+    let workflow = |name: &str| JobKey { workflow_name: name.into(), ..key.clone() };
     let ids = [
-        event_id("eu-west-1", &key(), EventType::JobFailed),
-        event_id("eu-west-2", &key(), EventType::JobFailed),
-        event_id("eu-west-1", &key(), EventType::JobSucceeded),
-        event_id("eu-west-1", &JobKey { kind: JobKind::IdMapping, ..key() }, EventType::JobFailed),
-        event_id(
-            "eu-west-1",
-            &JobKey { workflow_name: "suppliers".into(), ..key() },
-            EventType::JobFailed,
-        ),
-        event_id(
-            "eu-west-1",
-            &JobKey { job_id: "fedcba9876543210fedcba9876543210".into(), ..key() },
-            EventType::JobFailed,
-        ),
-        event_id(
-            "eu-west-1",
-            &JobKey { workflow_name: "a".into(), job_id: "b\",\"c".into(), ..key() },
-            EventType::JobFailed,
-        ),
-        event_id(
-            "eu-west-1",
-            &JobKey { workflow_name: "a\",\"b".into(), job_id: "c".into(), ..key() },
-            EventType::JobFailed,
-        ),
+        id("eu-west-1", key.clone(), failed),
+        id("eu-west-2", key.clone(), failed),
+        id("eu-west-1", key.clone(), EventType::JobSucceeded),
+        id("eu-west-1", JobKey { kind: JobKind::IdMapping, ..key.clone() }, failed),
+        id("eu-west-1", workflow("suppliers"), failed),
+        id("eu-west-1", JobKey { job_id: "fedcba9876543210".into(), ..key.clone() }, failed),
+        id("eu-west-1", JobKey { job_id: "b\",\"c".into(), ..workflow("a") }, failed),
+        id("eu-west-1", JobKey { job_id: "c".into(), ..workflow("a\",\"b") }, failed),
     ];
     let distinct: std::collections::HashSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "{ids:?}");
@@ -195,15 +186,23 @@ fn a_stored_message_is_taken_up_as_it_was() {
     // Receivers of lines would take it for several.
     let lines = message.body.replace(',', ",\n");
     assert!(Message::decode(&lines).unwrap_err().to_string().contains("line break"));
-    assert_eq!(message.event.job_key(), key());
+    assert_eq!(message.event.about(), key().into());
     assert!(!message.body.contains('\n'));
 }
 
 #[test]
 fn types_are_written_and_read_alike_everywhere() {
-    for status in JobStatus::ALL {
-        let event_type = EventType::of(status);
-        assert_eq!(serde_json::to_value(event_type).unwrap(), event_type.as_str());
+    for event_type in EventType::ALL {
+        let json = serde_json::to_value(event_type).unwrap();
+        assert_eq!(json, event_type.as_str());
+        assert_eq!(serde_json::from_value::<EventType>(json).unwrap(), event_type);
         assert_eq!(event_type.as_str().parse(), Ok(event_type));
+    }
+    for alarm in AlarmName::ALL {
+        assert!(EventType::ALL.contains(&EventType::AlarmRaised(alarm)));
+        assert!(EventType::ALL.contains(&EventType::AlarmResolved(alarm)));
+    }
+    for status in JobStatus::ALL {
+        assert_eq!(EventType::of(status).status(), Some(status));
     }
 }

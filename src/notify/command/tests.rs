@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::*;
-use crate::notify::testing::{failed, failed_with, succeeded};
+use crate::notify::testing::{failed, failed_with, raised, succeeded};
 
 /// Runs `script` in a shell that finds `dir` in `$0`.
 fn command(script: &str, dir: &Path, timeout: Duration) -> Command {
@@ -71,6 +71,20 @@ async fn its_fields_are_in_the_environment_and_absent_ones_are_not_set() {
         ("ERROR_MESSAGE", "S3: access denied"),
     ];
     assert_eq!(environment_for(&failed).await, of(&failed, &expected));
+}
+
+#[tokio::test]
+async fn an_alarm_has_no_variables_of_a_job_and_says_what_it_is_about() {
+    let raised = raised();
+    let expected = [
+        ("MATCHWATCH_EVENT_ID", &*raised.event.id.to_string()),
+        ("MATCHWATCH_EVENT_TYPE", "dev.matchwatch.alarm.access_denied.raised.v1"),
+        ("MATCHWATCH_REGION", "eu-west-1"),
+        ("MATCHWATCH_ACCOUNT", "main"),
+        ("MATCHWATCH_MESSAGE", "access is denied to all of account main"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(environment_for(&raised).await, BTreeMap::from(expected));
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{EVENT_NAMESPACE, Event, Message, TestEvent};
+use crate::domain::{
+    EVENT_NAMESPACE, Event, EventData, JobKey, Message, Subject, TestEvent, WorkflowKey,
+};
 
 /// Bytes that a message may have, its attributes' names, types and values included
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
@@ -76,18 +78,19 @@ impl<'a> Publication<'a> {
 
 /// What filter policies can use.
 fn attributes(event: &Event) -> Vec<(&'static str, String)> {
-    let data = &event.data;
-    let mut attributes = vec![
-        ("eventType", event.event_type.to_string()),
-        ("status", data.status.to_string()),
-        ("previousStatus", data.previous_status.map_or_else(String::new, |s| s.to_string())),
-        ("workflowName", data.workflow_name.clone()),
-        ("kind", data.kind.to_string()),
-        ("account", data.account.clone()),
-        ("region", data.region.clone()),
+    let text = |text: &str| text.to_owned();
+    let attributes = [
+        ("eventType", Some(event.event_type.to_string())),
+        ("alarm", event.alarm().map(|alarm| alarm.alarm.to_string())),
+        ("status", event.status().map(|status| status.to_string())),
+        ("previousStatus", event.previous_status().map(|status| status.to_string())),
+        ("workflowName", event.workflow_name().map(text)),
+        ("kind", event.kind().map(|kind| kind.to_string())),
+        ("account", Some(text(event.account()))),
+        ("region", Some(text(event.region()))),
     ];
-    attributes.retain(|(_, value)| !value.is_empty());
-    attributes
+    let told = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    told.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn size_of(attributes: &[(&str, String)]) -> usize {
@@ -97,7 +100,10 @@ fn size_of(attributes: &[(&str, String)]) -> usize {
 /// The body with as much of the error message as leaves it at most `limit` bytes long.
 fn trimmed(message: &Message, limit: usize) -> Result<String, Oversized> {
     let mut event = message.event.clone();
-    let details = event.data.details.error_details.as_mut();
+    let details = match &mut event.data {
+        EventData::Job(job) => job.details.error_details.as_mut(),
+        EventData::Alarm(_) => None,
+    };
     let error_message = details
         .and_then(|details| details.error_message.as_mut())
         .map(|error_message| mem::replace(error_message, CUT.to_owned()));
@@ -124,10 +130,18 @@ fn beginning(text: &str, mut room: usize) -> &str {
     text
 }
 
-/// The FIFO group of the job that `event` is about: its events keep their order, other jobs' go beside them.
+/// The FIFO group of the job that `event` is about, or of the workflow or account: its events keep their order, others' go
+/// beside them.
 pub(super) fn group_id(event: &Event) -> String {
-    let data = &event.data;
-    let group = format!("{}/{}/{}/{}", data.region, data.kind, data.workflow_name, data.job_id);
+    let group = match event.about() {
+        Subject::Job(JobKey { kind, workflow_name, job_id, .. }) => {
+            format!("{}/{kind}/{workflow_name}/{job_id}", event.region())
+        }
+        Subject::Workflow(WorkflowKey { kind, name, .. }) => {
+            format!("{}/{kind}/{name}", event.region())
+        }
+        Subject::Account(account) => format!("{}/{account}", event.region()),
+    };
     let allowed = group.bytes().all(|byte| byte.is_ascii_graphic());
     if allowed && group.len() <= GROUP_ID_LIMIT {
         group
@@ -141,7 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::notify::testing::{failed, failed_with, succeeded, trial};
+    use crate::notify::testing::{failed, failed_with, job_of, raised, succeeded, trial};
 
     fn size(publication: &Publication<'_>) -> usize {
         publication.body.len() + size_of(&publication.attributes)
@@ -225,10 +239,28 @@ mod tests {
     #[test]
     fn an_event_that_is_too_large_for_other_reasons_is_refused() {
         let mut event = failed().event;
-        event.data.workflow_name = "w".repeat(SIZE_LIMIT);
+        job_of(&mut event).workflow_name = "w".repeat(SIZE_LIMIT);
         let message = Message::encode(event).unwrap();
         let error = Publication::of(&message).unwrap_err();
         assert!(error.to_string().ends_with("SNS takes no more than 262144"), "{error}");
+    }
+
+    #[test]
+    fn an_alarm_has_the_attributes_of_what_it_tells_of_and_no_status() {
+        let alarm = raised();
+        let publication = Publication::of(&alarm).unwrap();
+        let attributes: Vec<_> =
+            publication.attributes.iter().map(|(name, value)| (*name, &**value)).collect();
+        assert_eq!(
+            attributes,
+            [
+                ("eventType", "dev.matchwatch.alarm.access_denied.raised.v1"),
+                ("alarm", "access_denied"),
+                ("account", "main"),
+                ("region", "eu-west-1"),
+            ]
+        );
+        assert_eq!(group_id(&alarm.event), "eu-west-1/main");
     }
 
     #[test]
@@ -239,14 +271,14 @@ mod tests {
             "eu-west-1/matching/customers/0123456789abcdef0123456789abcdef"
         );
         for workflow_name in ["customers".to_owned(), "w".repeat(255), "with space".to_owned()] {
-            first.data.workflow_name.clone_from(&workflow_name);
-            second.data.workflow_name.clone_from(&workflow_name);
-            assert_ne!(first.data.status, second.data.status);
+            job_of(&mut first).workflow_name.clone_from(&workflow_name);
+            job_of(&mut second).workflow_name.clone_from(&workflow_name);
+            assert_ne!(first.status(), second.status());
             assert_eq!(group_id(&first), group_id(&second));
             assert!(group_id(&first).len() <= GROUP_ID_LIMIT);
             assert!(group_id(&first).bytes().all(|byte| byte.is_ascii_graphic()));
         }
-        second.data.job_id = "another".to_owned();
+        job_of(&mut second).job_id = "another".to_owned();
         assert_ne!(group_id(&first), group_id(&second));
     }
 }

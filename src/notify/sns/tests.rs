@@ -4,7 +4,7 @@ use aws_sdk_sns::config::Credentials;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::notify::testing::{Received, Receiver, failed, succeeded};
+use crate::notify::testing::{Received, Receiver, failed, job_of, succeeded};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:jobs";
 const PUBLISHED: &str = r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
@@ -145,7 +145,7 @@ async fn an_answer_of_some_proxy_is_retried_and_named_by_its_status() {
 async fn an_event_that_cannot_fit_is_rejected_without_a_request() {
     let receiver = Receiver::answering(200, &[], PUBLISHED).await;
     let mut event = failed().event;
-    event.data.workflow_name = "w".repeat(300_000);
+    job_of(&mut event).workflow_name = "w".repeat(300_000);
     let message = Message::encode(event).unwrap();
     let outcome = sns(&config(TOPIC, receiver.address)).await.notify(&message).await;
     assert!(matches!(outcome, Outcome::Reject { .. }), "{outcome:?}");

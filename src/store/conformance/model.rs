@@ -13,7 +13,7 @@ use super::{
     Fresh, HOOK, TOPIC, at, change, dead, delivered, forget_in_batches, job, retry, told_to,
 };
 use crate::domain::{JobKey, JobStatus, Message, Redelivered, Redelivery};
-use crate::store::{Backlog, Change, DeliveryId, Recorded, Settlement, Store};
+use crate::store::{Backlog, Change, DeliveryId, Recorded, Settlement, Store, Telling};
 
 const NOTIFIERS: [&str; 2] = [HOOK, TOPIC];
 
@@ -216,23 +216,20 @@ impl Model {
             return Recorded::Superseded(status);
         }
         self.jobs.insert(change.job.clone(), (change.to, change.recorded_at));
-        let told = (change.job.clone(), change.recorded_at);
-        if let Entry::Vacant(event) = self.events.entry(change.message.event.id) {
-            event.insert(told);
-            self.deliveries.extend(
-                NOTIFIERS.into_iter().filter(|n| change.notifiers.contains(&(*n).into())).map(
-                    |notifier| Made {
-                        job: change.job.clone(),
-                        notifier,
-                        message: change.message.clone(),
-                        created_at: change.recorded_at,
-                        due_at: change.recorded_at,
-                        attempts: 0,
-                        is_again: false,
-                        state: State::Pending,
-                    },
-                ),
-            );
+        for Telling { message, notifiers } in &change.tellings {
+            let Entry::Vacant(event) = self.events.entry(message.event.id) else { continue };
+            event.insert((change.job.clone(), change.recorded_at));
+            let told = NOTIFIERS.into_iter().filter(|name| notifiers.contains(&(*name).into()));
+            self.deliveries.extend(told.map(|notifier| Made {
+                job: change.job.clone(),
+                notifier,
+                message: message.clone(),
+                created_at: change.recorded_at,
+                due_at: change.recorded_at,
+                attempts: 0,
+                is_again: false,
+                state: State::Pending,
+            }));
         }
         Recorded::Committed
     }

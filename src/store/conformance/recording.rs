@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::{HOOK, TOPIC, at, change, commit, delivered, due, job, only_due, told_to};
+use super::{HOOK, TOPIC, at, change, commit, delivered, due, job, message, only_due, told_to};
 use crate::domain::JobStatus::{Failed, Queued, Running, Succeeded};
-use crate::domain::{JobKey, JobKind, Message};
-use crate::store::{Recorded, Settlement, Store};
+use crate::domain::{Event, JobKey, JobKind, Message};
+use crate::store::{Recorded, Settlement, Store, Telling};
 
 pub(in crate::store) async fn a_job_that_was_never_recorded_has_no_status(store: &dyn Store) {
     assert_eq!(store.status(&job("a")).await.unwrap(), None);
@@ -25,7 +25,7 @@ pub(in crate::store) async fn a_change_is_due_at_once_to_each_notifier_named(sto
     commit(store, &change).await;
     for notifier in [HOOK, TOPIC] {
         let delivery = only_due(store, notifier, at(0)).await;
-        assert_eq!(delivery.message, change.message);
+        assert_eq!(delivery.message, *message(&change));
         assert_eq!((delivery.attempts, delivery.created_at), (0, at(0)));
     }
 }
@@ -68,6 +68,27 @@ pub(in crate::store) async fn recording_the_same_change_twice_makes_one_event(st
     assert_eq!(due(store, HOOK, at(9)).await, []);
 }
 
+pub(in crate::store) async fn the_events_of_a_change_are_recorded_together_and_told_in_their_order(
+    store: &dyn Store,
+) {
+    let mut ended = change(&job("a"), None, Succeeded, at(0));
+    let quality = Event::of_failed_gates(&message(&ended).event, Vec::new()).unwrap();
+    let quality = Message::encode(quality).unwrap();
+    let notifiers = vec![HOOK.into(), TOPIC.into()];
+    ended.tellings.push(Telling { message: quality.clone(), notifiers });
+    commit(store, &ended).await;
+    assert_eq!(only_due(store, TOPIC, at(0)).await.message, quality, "only that was for it");
+    for expected in &ended.tellings {
+        let delivery = only_due(store, HOOK, at(0)).await;
+        assert_eq!(delivery.message, expected.message);
+        store.settle(delivery.id, &delivered(1)).await.unwrap();
+    }
+    assert_eq!(due(store, HOOK, at(9)).await, []);
+    // Both or neither.
+    assert_eq!(store.record(&ended).await.unwrap(), Recorded::Superseded(Some(Succeeded)));
+    assert_eq!(due(store, HOOK, at(9)).await, []);
+}
+
 pub(in crate::store) async fn an_event_recorded_before_under_another_account_name_is_not_told_again(
     store: &dyn Store,
 ) {
@@ -75,10 +96,10 @@ pub(in crate::store) async fn an_event_recorded_before_under_another_account_nam
     commit(store, &first).await;
     let renamed = JobKey { account: "primary".into(), ..job("a") };
     let again = told_to(&[HOOK, TOPIC], change(&renamed, None, Running, at(5)));
-    assert_eq!(again.message.event.id, first.message.event.id);
+    assert_eq!(message(&again).event.id, message(&first).event.id);
     commit(store, &again).await;
     assert_eq!(store.status(&renamed).await.unwrap(), Some(Running));
-    assert_eq!(only_due(store, HOOK, at(9)).await.message, first.message);
+    assert_eq!(only_due(store, HOOK, at(9)).await.message, *message(&first));
     assert_eq!(due(store, TOPIC, at(9)).await, []);
 
     // Not even when the first telling is over.
@@ -111,12 +132,12 @@ pub(in crate::store) async fn jobs_that_differ_in_account_kind_workflow_or_id_ar
 pub(in crate::store) async fn a_body_is_delivered_byte_for_byte(store: &dyn Store) {
     let mut change = change(&job("ä'\"%_"), None, Running, at(0));
     // An encoding that no version of this program would choose.
-    let body = format!(" {}\t ", change.message.body.replace("\":", "\" :\t"));
-    change.message = Message::decode(&body).unwrap();
+    let body = format!(" {}\t ", message(&change).body.replace("\":", "\" :\t"));
+    change.tellings[0].message = Message::decode(&body).unwrap();
     commit(store, &change).await;
     let delivery = only_due(store, HOOK, at(0)).await;
     assert_eq!(*delivery.message.body, *body);
-    assert_eq!(delivery.message, change.message);
+    assert_eq!(delivery.message, *message(&change));
 }
 
 pub(in crate::store) async fn times_are_kept_to_the_microsecond(store: &dyn Store) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    HOOK, TOPIC, at, change, commit, dead, delivered, due, due_events, event, job, only_due, retry,
-    told_to,
+    HOOK, TOPIC, at, change, commit, dead, delivered, due, due_events, event, job, message,
+    only_due, retry, told_to,
 };
 use crate::domain::JobStatus::{Queued, Running, Succeeded};
 use crate::domain::{Redelivered, Redelivery};
@@ -39,7 +39,7 @@ pub(in crate::store) async fn a_dead_delivery_asked_for_again_is_due_at_once_as_
     assert_eq!(again(store, &ALL_DEAD, 100).await, 1);
     assert_eq!(due(store, HOOK, at(99)).await, []);
     let delivery = only_due(store, HOOK, at(100)).await;
-    assert_eq!(delivery.message, change.message);
+    assert_eq!(delivery.message, *message(&change));
     assert_eq!((delivery.attempts, delivery.created_at), (0, at(100)));
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog[0].pending, backlog[0].dead), (1, 0));
@@ -57,10 +57,10 @@ pub(in crate::store) async fn a_named_event_is_delivered_again_to_all_who_were_d
     commit(store, &change(&job("b"), None, Queued, at(0))).await;
     give_up(store, HOOK, 1).await;
     store.settle(only_due(store, TOPIC, at(1)).await.id, &delivered(1)).await.unwrap();
-    let id = named.message.event.id;
+    let id = message(&named).event.id;
     assert_eq!(again(store, &Redelivery::Events(vec![id, id]), 10).await, 2);
     for notifier in [HOOK, TOPIC] {
-        assert_eq!(only_due(store, notifier, at(10)).await.message, named.message);
+        assert_eq!(only_due(store, notifier, at(10)).await.message, *message(&named));
     }
 }
 
@@ -68,7 +68,7 @@ pub(in crate::store) async fn what_is_pending_is_not_asked_for_again(store: &dyn
     let change = change(&job("a"), None, Queued, at(0));
     commit(store, &change).await;
     store.settle(only_due(store, HOOK, at(0)).await.id, &retry(30)).await.unwrap();
-    let named = Redelivery::Events(vec![change.message.event.id]);
+    let named = Redelivery::Events(vec![message(&change).event.id]);
     assert_eq!(again(store, &named, 10).await, 0);
     assert_eq!(again(store, &ALL_DEAD, 10).await, 0);
     assert_eq!(due(store, HOOK, at(29)).await, []);
@@ -115,7 +115,7 @@ pub(in crate::store) async fn a_delivery_to_a_notifier_that_is_gone_stays_dead(s
     let of_topic = Redelivery::Dead { notifier: Some(TOPIC.into()) };
     let only_hook = [HOOK.into()];
     assert_eq!(store.redeliver(&of_topic, &only_hook, at(9)).await.unwrap(), left);
-    let named = Redelivery::Events(vec![change.message.event.id]);
+    let named = Redelivery::Events(vec![message(&change).event.id]);
     let one = Redelivered { redelivered: 1, ..left.clone() };
     assert_eq!(store.redeliver(&named, &only_hook, at(9)).await.unwrap(), one);
     assert_eq!(store.redeliver(&ALL_DEAD, &only_hook, at(9)).await.unwrap(), left);
@@ -126,10 +126,10 @@ pub(in crate::store) async fn a_delivery_to_a_notifier_that_is_gone_stays_dead(s
 
 pub(in crate::store) async fn an_event_that_is_not_there_is_told_as_unknown(store: &dyn Store) {
     let there = change(&job("a"), None, Queued, at(0));
-    let elsewhere = change(&job("b"), None, Queued, at(0)).message.event.id;
+    let elsewhere = message(&change(&job("b"), None, Queued, at(0))).event.id;
     commit(store, &there).await;
     give_up(store, HOOK, 1).await;
-    let named = Redelivery::Events(vec![elsewhere, there.message.event.id, elsewhere]);
+    let named = Redelivery::Events(vec![elsewhere, message(&there).event.id, elsewhere]);
     let done = store.redeliver(&named, &both(), at(9)).await.unwrap();
     let expected = Redelivered { redelivered: 1, without_notifier: 0, unknown: vec![elsewhere] };
     assert_eq!(done, expected);

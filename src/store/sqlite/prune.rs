@@ -27,7 +27,8 @@ const JOBS: &str = "SELECT id, account, kind, workflow_name, job_id, status, upd
 
 /// The rows are a JSON list.
 pub(super) const JOBS_GONE: &str = "DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))
-        AND NOT EXISTS (SELECT 1 FROM events WHERE job = jobs.id)";
+        AND NOT EXISTS (SELECT 1 FROM events WHERE job = jobs.id)
+        AND NOT EXISTS (SELECT 1 FROM alarms WHERE job = jobs.id)";
 
 pub(super) async fn prune(
     connection: &mut SqliteConnection,
@@ -121,15 +122,19 @@ async fn jobs(
     Ok(Pruned { removed, next })
 }
 
-/// Whether the job of a row has ended, long ago, and is not watched.
+/// Whether the job of a row has ended, long ago, and is not watched; or is none.
 fn may_go(row: &SqliteRow, retention: &Retention) -> Result<bool, sqlx::Error> {
-    let status: JobStatus =
-        row.try_get::<&str, _>("status")?.parse().map_err(|error| unreadable("status", error))?;
     let updated_at: i64 = row.try_get("updated_at")?;
-    if !status.is_terminal() || updated_at >= retention.before.as_microsecond() {
+    if updated_at >= retention.before.as_microsecond() {
         return Ok(false);
     }
-    Ok(!retention.watched.contains(&job_key(row)?))
+    let status: &str = row.try_get("status")?;
+    if status.is_empty() {
+        // Nothing is known of it but events.
+        return Ok(true);
+    }
+    let status: JobStatus = status.parse().map_err(|error| unreadable("status", error))?;
+    Ok(status.is_terminal() && !retention.watched.contains(&job_key(row)?))
 }
 
 /// The job of a row that has its columns.

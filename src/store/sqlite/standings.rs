@@ -12,7 +12,7 @@ use crate::store::Standing;
 const MOST: usize = 1_000;
 
 /// The keys are a JSON list of lists.
-pub(super) const STANDINGS: &str = "SELECT jobs.status, jobs.updated_at
+pub(super) const STANDINGS: &str = "SELECT nullif(jobs.status, '') AS status, jobs.updated_at
     FROM json_each(?) AS asked LEFT JOIN jobs
         ON jobs.account = asked.value ->> 0 AND jobs.kind = asked.value ->> 1
         AND jobs.workflow_name = asked.value ->> 2 AND jobs.job_id = asked.value ->> 3

@@ -9,13 +9,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::domain::{JobKey, JobStatus, Message};
-use crate::store::{Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, StoreError};
+use crate::store::{
+    Backlog, Change, Delivery, DeliveryId, Recorded, Settlement, StoreError, Telling,
+};
 
 /// Takes the right to write at once: a transaction that reads first and finds another writer in its way when it
 /// comes to writing fails instead of waiting.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
-pub(super) const STATUS: &str = "SELECT status FROM jobs
+pub(super) const STATUS: &str = "SELECT nullif(status, '') FROM jobs
     WHERE account = ? AND kind = ? AND workflow_name = ? AND job_id = ?";
 
 /// Those to pass over are a JSON list.
@@ -36,7 +38,9 @@ pub(super) const BACKLOG: &str =
 const MOVE_JOB: &str =
     "INSERT INTO jobs (account, kind, workflow_name, job_id, status, first_seen_at, updated_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-    ON CONFLICT DO UPDATE SET status = ?5, updated_at = ?6 RETURNING id";
+    ON CONFLICT DO UPDATE SET status = ?5, updated_at = ?6,
+        first_seen_at = iif(status = '', ?6, first_seen_at)
+    RETURNING id";
 
 const ADD_EVENT: &str = "INSERT INTO events (id, job, type, body, recorded_at)
     VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
@@ -90,13 +94,14 @@ pub(super) async fn status(
     connection: &mut SqliteConnection,
     job: &JobKey,
 ) -> Result<Option<JobStatus>, sqlx::Error> {
-    let status: Option<String> = sqlx::query_scalar(STATUS)
+    let status: Option<Option<String>> = sqlx::query_scalar(STATUS)
         .bind(&*job.account)
         .bind(job.kind.as_str())
         .bind(&*job.workflow_name)
         .bind(&*job.job_id)
         .fetch_optional(connection)
         .await?;
+    let status = status.flatten();
     status.map(|name| name.parse().map_err(|error| unreadable("status", error))).transpose()
 }
 
@@ -110,18 +115,42 @@ pub(super) async fn record(
         return Ok(Recorded::Superseded(status));
     }
     let job = move_job(connection, change).await?;
-    if add_event(connection, change, job).await? {
-        for notifier in &change.notifiers {
-            sqlx::query(ADD_DELIVERY)
-                .bind(change.message.event.id.to_string())
-                .bind(job)
-                .bind(&**notifier)
-                .bind(change.recorded_at.as_microsecond())
-                .execute(&mut *connection)
-                .await?;
-        }
+    for telling in &change.tellings {
+        tell(connection, job, telling, change.recorded_at).await?;
     }
     Ok(Recorded::Committed)
+}
+
+/// Writes an event and its deliveries, unless its id is there. Inside a transaction.
+pub(super) async fn tell(
+    connection: &mut SqliteConnection,
+    job: i64,
+    telling: &Telling,
+    recorded_at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let Telling { message, notifiers } = telling;
+    let id = message.event.id.to_string();
+    let added = sqlx::query(ADD_EVENT)
+        .bind(&id)
+        .bind(job)
+        .bind(message.event.event_type.as_str())
+        .bind(&*message.body)
+        .bind(recorded_at.as_microsecond())
+        .execute(&mut *connection)
+        .await?;
+    if added.rows_affected() == 0 {
+        return Ok(());
+    }
+    for notifier in notifiers {
+        sqlx::query(ADD_DELIVERY)
+            .bind(&id)
+            .bind(job)
+            .bind(&**notifier)
+            .bind(recorded_at.as_microsecond())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Writes the job's new status; returns the job's row.
@@ -135,24 +164,6 @@ async fn move_job(connection: &mut SqliteConnection, change: &Change) -> Result<
         .bind(change.recorded_at.as_microsecond())
         .fetch_one(connection)
         .await
-}
-
-/// Writes the event, unless its id is there; returns whether it was not.
-async fn add_event(
-    connection: &mut SqliteConnection,
-    change: &Change,
-    job: i64,
-) -> Result<bool, sqlx::Error> {
-    let event = &change.message.event;
-    let added = sqlx::query(ADD_EVENT)
-        .bind(event.id.to_string())
-        .bind(job)
-        .bind(event.event_type.as_str())
-        .bind(&*change.message.body)
-        .bind(change.recorded_at.as_microsecond())
-        .execute(connection)
-        .await?;
-    Ok(added.rows_affected() > 0)
 }
 
 pub(super) async fn due(

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
+use super::alarms::subject;
 use super::prune::job_key;
 use super::refusal::{refused, unusable};
 use super::statements::{instant, unreadable};
@@ -22,7 +23,7 @@ const EVENTS: &str = "SELECT e.id AS event_id, e.type, e.recorded_at,
     WHERE TRUE";
 
 const JOBS: &str = "SELECT account, kind, workflow_name, job_id, status, first_seen_at, updated_at
-    FROM jobs WHERE TRUE";
+    FROM jobs WHERE status <> ''";
 
 /// Shows what a database holds.
 #[derive(Debug)]
@@ -170,7 +171,7 @@ fn listed_event(row: &SqliteRow) -> Result<ListedEvent, sqlx::Error> {
         event_id: row.try_get("event_id")?,
         event_type: row.try_get("type")?,
         recorded_at: time(row, "recorded_at")?,
-        job: job_key(row)?,
+        subject: subject(row)?,
         delivery,
     })
 }

@@ -23,10 +23,10 @@ async fn worst_delay(service: Service, jobs: usize) -> f64 {
     let (poller, _) = poller(&service, &store, shipped());
     poller.run(given((0..jobs).map(watched)), CancellationToken::new()).await;
     let told = events(&*store).await;
-    let ends = told.iter().filter(|event| event.data.status.is_terminal());
+    let ends = told.iter().filter(|event| event.status().is_some_and(JobStatus::is_terminal));
     let delays = ends.map(|event| {
         let told_at = event.time.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64();
-        told_at - service.lives[&event.job_key()].ends_at.as_secs_f64()
+        told_at - service.lives[&event.job().unwrap().key()].ends_at.as_secs_f64()
     });
     delays.fold(0.0, f64::max)
 }
@@ -71,7 +71,7 @@ async fn the_next_start_is_seen_soon_though_the_service_takes_its_time_to_begin(
     let told = events(&*store).await;
     for number in 1..6 {
         let started = told.iter().find(|event| {
-            event.subject == *key(number).job_id && event.data.status == JobStatus::Running
+            event.subject == *key(number).job_id && event.status() == Some(JobStatus::Running)
         });
         let started = started.expect("every start is told").time;
         let late = started.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()

@@ -102,11 +102,14 @@ async fn the_next_job_in_the_queue_is_seen_to_start_soon_after_the_one_before_it
         let job = key(number as usize);
         let running = told
             .iter()
-            .find(|e| e.subject == *job.job_id && e.data.status == JobStatus::Running)
+            .find(|e| e.subject == *job.job_id && e.status() == Some(JobStatus::Running))
             .expect("every start is told");
         let ended = told
             .iter()
-            .find(|e| e.subject == *key(number as usize - 1).job_id && e.data.status.is_terminal())
+            .find(|e| {
+                e.subject == *key(number as usize - 1).job_id
+                    && e.status().is_some_and(JobStatus::is_terminal)
+            })
             .expect("every end is told");
         let between = running.time.duration_since(ended.time).as_secs_f64();
         assert!(

@@ -33,7 +33,10 @@ async fn delays(service: &Arc<Service>, jobs: &[(JobKey, Life)], config: Config)
         .map(|(key, life)| {
             let event = told
                 .iter()
-                .find(|event| event.subject == *key.job_id && event.data.status.is_terminal())
+                .find(|event| {
+                    event.subject == *key.job_id
+                        && event.status().is_some_and(JobStatus::is_terminal)
+                })
                 .expect("every end is told");
             let told_at = event.time.duration_since(Timestamp::UNIX_EPOCH);
             Duration::try_from(told_at).unwrap() - life.ends_at

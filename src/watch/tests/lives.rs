@@ -8,7 +8,7 @@ async fn a_job_is_followed_to_its_end_and_every_change_is_told() {
     let store = memory();
     let (poller, notes) = poller(&service, &store, config(15));
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
-    let told: Vec<_> = events(&*store).await.iter().map(|event| event.data.status).collect();
+    let told: Vec<_> = events(&*store).await.iter().map(|event| event.status().unwrap()).collect();
     assert_eq!(told, [JobStatus::Queued, JobStatus::Running, JobStatus::Succeeded]);
     let last = notes.0.lock().unwrap().last().cloned();
     assert_eq!(last, Some((key(1), Next::Ended(JobStatus::Succeeded))));

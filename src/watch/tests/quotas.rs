@@ -58,7 +58,7 @@ async fn follow_all(may_list: bool, call_worth: Duration) -> Outcome {
     let mut delays: Vec<f64> = events(&*store)
         .await
         .iter()
-        .filter(|event| event.data.status.is_terminal())
+        .filter(|event| event.status().is_some_and(JobStatus::is_terminal))
         .map(|event| {
             let told_at = event.time.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64();
             let (_, life) = lives.iter().find(|(key, _)| *key.job_id == *event.subject).unwrap();

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::{
-    FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey, WorkflowKey,
+    Alarm, FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey,
+    WorkflowKey,
 };
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Recorded, Retention,
-    Settlement, Standing, Store, StoreError,
+    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Raising, Recorded,
+    Resolving, Retention, Settlement, Standing, Store, StoreError,
 };
 
 /// A store that refuses the first changes.
@@ -31,6 +32,15 @@ impl Store for Refusing {
             }
         }
         self.store.record(change).await
+    }
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        self.store.raise(raising).await
+    }
+    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
+        self.store.resolve(resolving).await
+    }
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        self.store.open_alarms(account).await
     }
     async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
         self.store.standings(jobs).await

@@ -11,8 +11,8 @@ async fn a_change_that_the_store_refuses_is_told_once_the_store_works_again() {
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
     let events = events(&*store).await;
     let last = events.last().unwrap();
-    assert_eq!(last.data.status, JobStatus::Succeeded);
-    let path: usize = events.iter().map(|event| 1 + event.data.inferred.len()).sum();
+    assert_eq!(last.status(), Some(JobStatus::Succeeded));
+    let path: usize = events.iter().map(|event| 1 + event.job().unwrap().inferred.len()).sum();
     assert_eq!(path, 3, "told and inferred statuses are the whole path");
 }
 
@@ -24,7 +24,7 @@ async fn a_poll_that_breaks_off_does_not_lose_its_job() {
     let store = memory();
     let (poller, _) = poller(&service, &store, config(15));
     poller.run(given(vec![watched(1)]), CancellationToken::new()).await;
-    assert_eq!(events(&*store).await.last().unwrap().data.status, JobStatus::Succeeded);
+    assert_eq!(events(&*store).await.last().unwrap().status(), Some(JobStatus::Succeeded));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use matchwatch::metrics::Metrics;
 use matchwatch::notify::{Notifier, Outcome};
 use matchwatch::store::{
     Change, EventFilter, JobFilter, Position, Retention, Settlement, SqliteConfig, SqliteStore,
-    SqliteView, Store, StoreError,
+    SqliteView, Store, StoreError, Telling,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
@@ -316,7 +316,7 @@ fn job(name: &str) -> JobKey {
 }
 
 fn event(name: &str) -> Message {
-    change(name, None, JobStatus::Running).message
+    change(name, None, JobStatus::Running).tellings.remove(0).message
 }
 
 fn change(name: &str, from: Option<JobStatus>, to: JobStatus) -> Change {
@@ -327,8 +327,10 @@ fn change(name: &str, from: Option<JobStatus>, to: JobStatus) -> Change {
         job: job(name),
         from,
         to,
-        message: Message::encode(event).expect("an event is written as JSON"),
-        notifiers: vec![NOTIFIER.into()],
+        tellings: vec![Telling {
+            message: Message::encode(event).expect("an event is written as JSON"),
+            notifiers: vec![NOTIFIER.into()],
+        }],
         recorded_at: now(),
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::*;
 use crate::domain::JobStatus::{Queued, Running};
-use crate::store::conformance::{HOOK, at, change, due, due_events, job};
+use crate::store::conformance::{HOOK, at, change, due, due_events, job, message};
 
 #[tokio::test]
 async fn to_forget_or_to_send_again_looks_through_no_table_as_a_whole() {
@@ -64,11 +64,11 @@ async fn an_update_from_the_first_schema_keeps_what_waits_and_its_order() {
         (1_i64, change(&job("a"), None, Queued, at(0))),
         (2, change(&job("a"), Some(Queued), Running, at(1))),
     ] {
-        let event = change.message.event.id.to_string();
+        let event = message(&change).event.id.to_string();
         sqlx::query("INSERT INTO events VALUES (?, 1, ?, ?, ?)")
             .bind(&event)
-            .bind(change.message.event.event_type.as_str())
-            .bind(&*change.message.body)
+            .bind(message(&change).event.event_type.as_str())
+            .bind(&*message(&change).body)
             .bind(change.recorded_at.as_microsecond())
             .execute(&mut shell)
             .await

@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::*;
 use crate::domain::JobStatus::{Queued, Running, Succeeded};
 use crate::store::conformance::{
-    HOOK, TOPIC, at, change, commit, dead, delivered, due, due_events, job, only_due, retry,
-    told_to,
+    HOOK, TOPIC, at, change, commit, dead, delivered, due, due_events, job, message, only_due,
+    retry, told_to,
 };
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_reopened_store_still_holds_everything() {
     assert_eq!(store.backlog().await.unwrap(), backlog);
     assert_eq!(store.next_due(HOOK, at(2)).await.unwrap(), Some(at(30)));
     let delivery = only_due(&store, HOOK, at(30)).await;
-    assert_eq!((delivery.attempts, &delivery.message), (1, &told.message));
+    assert_eq!((delivery.attempts, &delivery.message), (1, message(&told)));
     store.settle(delivery.id, &delivered(30)).await.unwrap();
     assert_eq!(due_events(&store, HOOK, at(31)).await, [("a".to_owned(), Running)]);
 }
@@ -92,7 +92,8 @@ async fn a_full_disk_is_told_and_work_resumes_when_there_is_room() {
     let store = open(&folder).await;
     commit(&store, &change(&job("before"), None, Running, at(0))).await;
     let mut large = change(&job("large"), None, Running, at(1));
-    large.message.body = format!("{}{}", large.message.body, " ".repeat(100_000)).into();
+    let large_message = &mut large.tellings[0].message;
+    large_message.body = format!("{}{}", large_message.body, " ".repeat(100_000)).into();
 
     // SQLite answers as for a full disk; the limit is the connection's own and ends with it.
     let fill = async || {

@@ -3,15 +3,15 @@
 use super::service::Listed;
 use super::*;
 use crate::domain::{Event, JobDetails, Message, Transition};
-use crate::store::Change;
+use crate::store::{Change, Telling};
 
 /// The poller's word that a job has this status.
 async fn record(store: &dyn Store, key: JobKey, to: JobStatus, at: Timestamp) {
     let transition = Transition { from: None, to, inferred: Vec::new() };
     let event = Event::of_transition(&key, "eu-west-1", &transition, &JobDetails::default(), at);
     let message = Message::encode(event).unwrap();
-    let change =
-        Change { job: key, from: None, to, message, notifiers: Vec::new(), recorded_at: at };
+    let tellings = vec![Telling { message, notifiers: Vec::new() }];
+    let change = Change { job: key, from: None, to, tellings, recorded_at: at };
     store.record(&change).await.unwrap();
 }
 

@@ -120,8 +120,9 @@ fn second(at: Timestamp) -> f64 {
 fn judge(events: &[Event], life: Life) -> f64 {
     let mut told = Vec::new();
     for event in events {
-        told.extend(event.data.inferred.iter().chain([&event.data.status]).copied());
-        let happened = match event.data.status {
+        let job = event.job().unwrap();
+        told.extend(job.inferred.iter().chain([&job.status]).copied());
+        let happened = match job.status {
             JobStatus::Queued => life.starts,
             JobStatus::Running => life.runs,
             JobStatus::Succeeded | JobStatus::Failed => life.ends,
@@ -129,7 +130,7 @@ fn judge(events: &[Event], life: Life) -> f64 {
         assert!(second(event.time) >= happened, "told before it happened: {event:?}");
     }
     assert_eq!(told, [JobStatus::Queued, JobStatus::Running, JobStatus::Succeeded], "{events:#?}");
-    let details = &events.last().unwrap().data.details;
+    let details = &events.last().unwrap().job().unwrap().details;
     let near = |told: Option<Timestamp>, truth: f64| (second(told.unwrap()) - truth).abs() < 1e-3;
     assert!(near(details.start_time, life.starts) && near(details.end_time, life.ends));
     second(events[0].time) - life.starts
