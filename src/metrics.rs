@@ -18,6 +18,8 @@ pub struct Metrics {
     pub config_last_reload_successful: IntGaugeVec,
     /// When it was read well last, in seconds since 1970-01-01 UTC.
     pub config_last_reload_success_timestamp_seconds: IntGaugeVec,
+    /// 1 for an account that works or has not been tried yet, else 0. `account`.
+    pub account_up: IntGaugeVec,
     /// Requests to the service. `account`, `operation`, `outcome` (`ok` or the reason of the error).
     pub requests: IntCounterVec,
     /// Seconds from sending a request to its whole answer. `account`, `operation`.
@@ -89,6 +91,12 @@ impl Metrics {
                 "config_last_reload_success_timestamp_seconds",
                 "When the configuration was read well last",
                 &[],
+            )?,
+            account_up: int_gauge(
+                &registry,
+                "account_up",
+                "Whether the account works, or has not been tried yet",
+                &["account"],
             )?,
             requests: counter(
                 &registry,

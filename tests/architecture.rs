@@ -110,6 +110,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_config", &["aws", "source/entity_resolution", "notify/sns"]),
     ("aws_sdk_entityresolution", &["source/entity_resolution"]),
     ("aws_sdk_sns", &["notify/sns"]),
+    ("aws_sdk_sts", &["aws/role"]),
     ("axum", &["http", "simulator"]),
     ("backoff", &["backoff"]),
     ("clap", &["cli", "main"]),

@@ -57,6 +57,19 @@ impl DaemonStatus {
         heartbeat
     }
 
+    /// Shows which accounts work. Where several ask one account, it works for all of them or does not.
+    fn show_accounts(&self) {
+        let accounts = lock(&self.accounts);
+        let up = &self.metrics.account_up;
+        up.reset();
+        for account in accounts.iter() {
+            up.with_label_values(&[&*account.name]).set(1);
+        }
+        for account in accounts.iter().filter(|account| !account.may_work()) {
+            up.with_label_values(&[&*account.name]).set(0);
+        }
+    }
+
     /// Shows how many deliveries wait and how many are dead. A notifier that has none shows 0: one without a value
     /// would keep its last in the eyes of an alert. That of the oldest is none where nothing waits.
     fn show(&self, backlog: &[Backlog]) {
@@ -103,6 +116,7 @@ impl Status for DaemonStatus {
     }
 
     async fn metrics(&self) -> Option<Vec<u8>> {
+        self.show_accounts();
         match self.store.backlog().await {
             Ok(backlog) => self.show(&backlog),
             // The other metrics are all the more needed.

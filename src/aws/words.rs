@@ -5,6 +5,10 @@ use std::borrow::Cow;
 /// Stands before the session token where AWS repeats what was signed: it does so when a signature is wrong.
 const TOKEN_HEADER: &str = "x-amz-security-token:";
 
+/// What a service says that is itself in trouble.
+pub const OUTAGE: &[&str] =
+    &["InternalError", "InternalFailure", "InternalServerException", "ServiceUnavailable"];
+
 /// `text` without session tokens.
 pub fn without_session_token(text: &str) -> Cow<'_, str> {
     let mut told = String::new();

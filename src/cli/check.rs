@@ -84,7 +84,8 @@ fn summary(file: &str, settings: &Settings) -> String {
 
 fn account(account: &AccountSettings) -> String {
     let region = account.access.region.as_deref().unwrap_or("the Region of the AWS environment");
-    format!("  account   {} in {region}", account.name)
+    let role = account.access.role.as_ref().map(|role| format!(", as {}", role.arn));
+    format!("  account   {} in {region}{}", account.name, role.unwrap_or_default())
 }
 
 fn watch(watch: &WatchSettings) -> String {

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accounts::check_role_is_there;
 use super::adapter;
 use super::filters::WrittenFilter;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{NotifierAdapter, NotifierSettings};
-use super::value::{name, one_of, role_arn, topic_arn};
+use super::value::{external_id, name, one_of, role_arn, session_name, topic_arn};
 use crate::domain::Filter;
 use crate::notify;
 use crate::secret::{Secret, SecretError};
@@ -129,12 +130,18 @@ fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
     if let Err(text) = topic_arn(&config.topic_arn) {
         section.wrong(&section.span_of("topic_arn"), "topic_arn", text);
     }
-    if let Some(Err(text)) = config.role_arn.as_deref().map(role_arn) {
-        section.wrong(&section.span_of("role_arn"), "role_arn", text);
+    let checked = [
+        ("role_arn", config.role_arn.as_deref().map(role_arn)),
+        ("external_id", config.external_id.as_deref().map(external_id)),
+        ("session_name", config.session_name.as_deref().map(session_name)),
+        ("endpoint_url", config.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
+    ];
+    for (key, checked) in checked {
+        if let Some(Err(text)) = checked {
+            section.wrong(&section.span_of(key), key, text);
+        }
     }
-    if let Some(Err(text)) = config.endpoint_url.as_deref().map(parse_endpoint) {
-        section.wrong(&section.span_of("endpoint_url"), "endpoint_url", text);
-    }
+    check_role_is_there(section, &["external_id", "session_name"]);
     check_timeout(section, config.timeout);
 }
 

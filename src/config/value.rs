@@ -49,6 +49,16 @@ pub(super) fn owned_text(value: &DeValue<'_>) -> Read<String> {
     text(value).map(str::to_owned)
 }
 
+/// A string that `check` has nothing against, to be kept.
+pub(super) fn checked_text(
+    check: impl Fn(&str) -> Read<()>,
+) -> impl Fn(&DeValue<'_>) -> Read<String> {
+    move |value| {
+        let given = text(value)?;
+        check(given).map(|()| given.to_owned())
+    }
+}
+
 /// A path that is not empty.
 pub(super) fn path(value: &DeValue<'_>) -> Read<PathBuf> {
     text(value).map(PathBuf::from)
@@ -238,6 +248,30 @@ pub(super) fn role_arn(given: &str) -> Read<()> {
     }
     let example = "arn:aws:iam::123456789012:role/my-role";
     Err(format!("is not the ARN of an IAM role; write one as in \"{example}\""))
+}
+
+/// Checks what the owner of a role wants to be told
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+pub(super) fn external_id(given: &str) -> Read<()> {
+    if (2..=1224).contains(&given.len()) && given.bytes().all(|b| is_sts_text(b, b":/")) {
+        return Ok(());
+    }
+    Err("cannot be an external id; those have 2 to 1224 letters, digits or _ + = , . @ : / -"
+        .into())
+}
+
+/// Checks the name of a session in a role, by the same page.
+pub(super) fn session_name(given: &str) -> Read<()> {
+    if (2..=64).contains(&given.len()) && given.bytes().all(|b| is_sts_text(b, b"")) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{given}` cannot be the name of a session; write 2 to 64 letters, digits or _ + = , . @ -"
+    ))
+}
+
+fn is_sts_text(byte: u8, besides: &[u8]) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte) || besides.contains(&byte)
 }
 
 fn is_arn(

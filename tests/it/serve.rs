@@ -1,6 +1,7 @@
 //! `matchwatch serve`, as the process that operators run, against a simulated service.
 
 mod access;
+mod accounts;
 mod adversity;
 mod discovery;
 mod disk;

@@ -65,10 +65,12 @@ impl Moto {
             region: None,
             profile: None,
             role_arn,
+            external_id: None,
+            session_name: None,
             endpoint_url: Some(self.endpoint.clone()),
             timeout: Duration::from_secs(20),
         };
-        Sns::with_base(self.base().await, &config).await.unwrap()
+        Sns::with_base(self.base().await, &config).unwrap()
     }
 }
 

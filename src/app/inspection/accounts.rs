@@ -160,15 +160,16 @@ impl Asker {
     /// Where the account is, and in whose name it was asked.
     async fn introduction(&self) -> String {
         let region = self.source().await.as_ref().map_or("", EntityResolution::region);
-        match &self.settings.access {
-            access if access.no_sign_request => format!("{region} answers unsigned requests"),
-            access => match &access.profile {
-                Some(profile) => {
-                    format!("{region} answers, signed with the credentials of profile {profile}")
-                }
-                None => format!("{region} answers, signed with the credentials found here"),
-            },
+        let access = &self.settings.access;
+        if access.no_sign_request {
+            return format!("{region} answers unsigned requests");
         }
+        let credentials = match (&access.role, &access.profile) {
+            (Some(role), _) => format!("in role {}", role.arn),
+            (None, Some(profile)) => format!("with the credentials of profile {profile}"),
+            (None, None) => "with the credentials found here".to_owned(),
+        };
+        format!("{region} answers, signed {credentials}")
     }
 }
 

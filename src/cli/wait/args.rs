@@ -76,6 +76,10 @@ pub(in crate::cli) struct Following {
     /// A configuration whose watches say which workflow and account a job belongs to
     #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
     config: Option<PathBuf>,
+
+    /// An account of --config [default: the one whose watches name the jobs or the workflow, else the only one]
+    #[arg(long, value_name = "NAME", requires = "config")]
+    account: Option<String>,
 }
 
 const AFTER_HELP: &str = "\
@@ -131,7 +135,14 @@ fn url(text: &str) -> Result<String, String> {
 impl Following {
     /// What the configuration says about jobs, where there is one.
     pub(in crate::cli) fn followed(&self) -> Result<Followed, Failure> {
-        self.config.as_deref().map_or_else(|| Ok(Followed::default()), config_args::load_followed)
+        let Some(config) = self.config.as_deref() else {
+            return Ok(Followed::default());
+        };
+        let followed = config_args::load_followed(config)?;
+        match self.account.as_deref() {
+            Some(account) => only(followed, account).map_err(Failure::usage),
+            None => Ok(followed),
+        }
     }
 
     /// How the account is asked. Flags win over the account that the configuration names for the subject.
@@ -140,12 +151,20 @@ impl Following {
         followed: &Followed,
         subject: Subject<'_>,
     ) -> anyhow::Result<source::Config> {
-        let configured = configured_access(followed, subject)?;
+        let mut configured = configured_access(followed, subject)?;
+        if self.profile.is_some() || self.no_sign_request {
+            // Other credentials than the account's: nothing says that they may assume its role.
+            configured.role = None;
+        }
+        if self.endpoint_url.is_some() {
+            (configured.use_fips, configured.use_dualstack) = (None, None);
+        }
         let access = Access {
             region: self.region.clone().or(configured.region),
             profile: self.profile.clone().or(configured.profile),
             endpoint_url: self.endpoint_url.clone().or(configured.endpoint_url),
             no_sign_request: self.no_sign_request || configured.no_sign_request,
+            ..configured
         };
         Ok(source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT })
     }
@@ -180,11 +199,23 @@ impl Following {
         add("--endpoint-url", self.endpoint_url.as_deref());
         let config = self.config.as_ref().map(|path| path.display().to_string());
         add("--config", config.as_deref());
+        add("--account", self.account.as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }
         flags
     }
+}
+
+/// What is followed in this account. The same job id in another one is another job.
+fn only(mut followed: Followed, account: &str) -> anyhow::Result<Followed> {
+    if !followed.accounts.iter().any(|known| *known.name == *account) {
+        let known: Vec<&str> = followed.accounts.iter().map(|known| &*known.name).collect();
+        bail!("--account {account}: the configuration has {} only", known.join(", "));
+    }
+    followed.accounts.retain(|known| *known.name == *account);
+    followed.watches.retain(|watch| *watch.account == *account);
+    Ok(followed)
 }
 
 /// What a command is about, as far as it decides whose account is meant.

@@ -8,10 +8,8 @@ mod topic;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::SharedCredentialsProvider;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::publish::PublishError;
 use serde::Deserialize;
@@ -21,7 +19,7 @@ use self::publication::Publication;
 use self::topic::Topic;
 use super::reason::{causes, head};
 use super::{ConfigError, Notifier, Outcome};
-use crate::aws::{Access, Aws, without_session_token};
+use crate::aws::{Access, Aws, Role, assume, without_session_token};
 use crate::domain::{Message, TestEvent};
 
 /// Keys of a `[[notifier]]` with `type = "sns"`.
@@ -36,11 +34,33 @@ pub struct Config {
     pub profile: Option<String>,
     /// A role to assume for publishing.
     pub role_arn: Option<String>,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<String>,
+    /// What the session in the role is called.
+    pub session_name: Option<String>,
     /// An endpoint in place of the service's own.
     pub endpoint_url: Option<String>,
     /// Time that one attempt may take.
     #[serde(default = "default_timeout", deserialize_with = "crate::duration::deserialize")]
     pub timeout: Duration,
+}
+
+impl Config {
+    fn region(&self, topic: &Topic) -> String {
+        self.region.clone().unwrap_or_else(|| topic.region.clone())
+    }
+
+    fn role(&self) -> Option<Role> {
+        let arn = self.role_arn.as_ref()?;
+        Some(Role {
+            external_id: self.external_id.clone(),
+            session_name: self
+                .session_name
+                .clone()
+                .unwrap_or_else(|| Role::SESSION_NAME.to_owned()),
+            ..Role::new(arn)
+        })
+    }
 }
 
 const fn default_timeout() -> Duration {
@@ -66,14 +86,14 @@ impl Sns {
     pub async fn connect(aws: &Aws, config: &Config) -> Result<Self, ConfigError> {
         let topic: Topic = config.topic_arn.parse()?;
         let access = Access {
-            region: Some(config.region.clone().unwrap_or_else(|| topic.region.clone())),
+            region: Some(config.region(&topic)),
             profile: config.profile.clone(),
-            // Not the configured one, which is SNS's alone: STS must not be sought there.
-            endpoint_url: None,
-            no_sign_request: false,
+            role: config.role(),
+            endpoint_url: config.endpoint_url.clone(),
+            ..Access::default()
         };
-        let base = aws.configure(&access, config.timeout).await;
-        Self::with_base(base, config).await
+        let sdk = aws.configure(&access, config.timeout).await;
+        Ok(Self { client: Client::new(&sdk), topic })
     }
 
     /// As [`Sns::connect`], with credentials, HTTP client and time limits of the caller's. The endpoint of `base`
@@ -82,19 +102,14 @@ impl Sns {
     /// # Errors
     ///
     /// The topic is no ARN of a topic.
-    pub async fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
+    pub fn with_base(base: SdkConfig, config: &Config) -> Result<Self, ConfigError> {
         let topic: Topic = config.topic_arn.parse()?;
-        let region = config.region.clone().unwrap_or_else(|| topic.region.clone());
-        let base = base.into_builder().region(Region::new(region)).build();
-        let mut settings = aws_sdk_sns::config::Builder::from(&base);
-        if let Some(role_arn) = &config.role_arn {
-            let role = AssumeRoleProvider::builder(role_arn)
-                .configure(&base)
-                .session_name("matchwatch")
-                .build()
-                .await;
-            settings = settings.credentials_provider(SharedCredentialsProvider::new(role));
-        }
+        let base = base.into_builder().region(Region::new(config.region(&topic))).build();
+        let sdk = match config.role() {
+            Some(role) => assume(base, &role),
+            None => base,
+        };
+        let mut settings = aws_sdk_sns::config::Builder::from(&sdk);
         if let Some(endpoint_url) = &config.endpoint_url {
             settings = settings.endpoint_url(endpoint_url);
         }

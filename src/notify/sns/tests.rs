@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_sns::config::Credentials;
+use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -17,6 +17,8 @@ fn config(topic_arn: &str, endpoint: std::net::SocketAddr) -> Config {
         region: None,
         profile: None,
         role_arn: None,
+        external_id: None,
+        session_name: None,
         endpoint_url: Some(format!("http://{endpoint}")),
         timeout: Duration::from_secs(10),
     }
@@ -34,7 +36,7 @@ async fn base(timeout: Duration) -> SdkConfig {
 }
 
 async fn sns(config: &Config) -> Sns {
-    Sns::with_base(base(config.timeout).await, config).await.unwrap()
+    Sns::with_base(base(config.timeout).await, config).unwrap()
 }
 
 /// The form fields of a request in AWS's query protocol.
@@ -183,7 +185,7 @@ async fn credentials_that_cannot_be_had_are_retried() {
         .into_builder()
         .endpoint_url(format!("http://{}", receiver.address))
         .build();
-    let outcome = Sns::with_base(base, &config).await.unwrap().notify(&succeeded()).await;
+    let outcome = Sns::with_base(base, &config).unwrap().notify(&succeeded()).await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("no sts:AssumeRole"), "{reason}");
 }

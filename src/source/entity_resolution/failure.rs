@@ -12,15 +12,11 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 
 use super::refusal::clean;
-use crate::aws::without_session_token;
+use crate::aws::{NotAssumed, OUTAGE, without_session_token};
 use crate::source::SourceError;
 
 /// Longest text that is told, in characters. Credential providers repeat what others say.
 const LONGEST: usize = 2_000;
-
-/// What a service says that is itself in trouble.
-const OUTAGE: &[&str] =
-    &["InternalError", "InternalFailure", "InternalServerException", "ServiceUnavailable"];
 
 /// Says what can be done about a request that got no answer, or only a part of one.
 pub(super) fn classify<E>(error: &SdkError<E>) -> SourceError
@@ -58,18 +54,37 @@ where
 /// Credentials that were refused stay refused until somebody acts; a provider that could not be reached may
 /// answer next time.
 fn without_credentials(error: &CredentialsError) -> SourceError {
+    if let Some(refused) = find::<NotAssumed>(error).filter(|error| error.is_answer()) {
+        return without_role(refused);
+    }
     let message = causes(error);
-    match error {
+    // Providers that ask others hand on what those say.
+    let first = chain(error).filter_map(|error| error.downcast_ref()).last().unwrap_or(error);
+    match first {
         CredentialsError::CredentialsNotLoaded(_) => SourceError::AccessDenied {
             message: format!(
                 "no credentials found: {}; name a profile, set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY, or give this machine a role",
-                error.source().map_or(message, causes)
+                first.source().map_or(message, causes)
             ),
         },
         CredentialsError::ProviderTimedOut(_) => SourceError::Unavailable { message },
         _ if is_outage(error) => SourceError::Unavailable { message },
         _ => SourceError::AccessDenied { message: format!("no credentials: {message}") },
+    }
+}
+
+/// What STS says is the whole story.
+fn without_role(refused: &NotAssumed) -> SourceError {
+    let message = clean(&refused.to_string(), LONGEST);
+    if refused.is_outage() {
+        return SourceError::Unavailable { message };
+    }
+    SourceError::AccessDenied {
+        message: format!(
+            "{message}; the role's trust policy must let in whoever assumes it (by the external_id, \
+             where it asks for one), and their own policy must allow sts:AssumeRole on the role"
+        ),
     }
 }
 

@@ -72,6 +72,10 @@ pub(super) const fn given_up_label(error: &SourceError) -> &'static str {
 pub(super) fn tell_failed(job: &JobKey, error: &SourceError, next: &Next, first: bool) {
     match next {
         Next::GiveUp(_) => tracing::error!(%job, %error, "job given up"),
+        // Sessions end every hour. If others are no better, the account is said not to work.
+        _ if first && matches!(error, SourceError::CredentialsExpired { .. }) => {
+            tracing::info!(%job, %error, "asking again at once with other credentials");
+        }
         // Throttling is everyday life: the pacer slows down.
         _ if first && !matches!(error, SourceError::Throttled { .. }) => {
             tracing::warn!(%job, %error, "no answer about the job; asking again");

@@ -21,7 +21,7 @@ fn check_says_what_would_run_and_succeeds() {
         String::from_utf8(output.stdout).unwrap(),
         "tests/fixtures/config/good.full.toml is fine. `serve` would run:
   account   production in eu-west-1
-  account   123456789012 in the Region of the AWS environment
+  account   123456789012 in the Region of the AWS environment, as arn:aws-us-gov:iam::210987654321:role/path/watcher
   watch     2 jobs of customers in production, told to ops, lines
   watch     1 job of customers in 123456789012, told to all notifiers
   watch     running and new jobs of orders-* in production, told to all notifiers

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use matchwatch::aws::Access;
+use matchwatch::aws::{Access, Role};
 use matchwatch::backoff::Policy;
 use matchwatch::config::{
     self, AccountSettings, DiscoverySettings, Loaded, LogFormat, LogSettings, NotifierAdapter,
@@ -160,13 +160,25 @@ fn every_key_is_taken_up() {
                         profile: Some("prod".into()),
                         endpoint_url: Some("http://127.0.0.1:8080".into()),
                         no_sign_request: true,
+                        ..Access::default()
                     },
                     get_rate: Some(4.5),
                     list_rate: Some(1.0),
                 },
                 AccountSettings {
                     name: "123456789012".into(),
-                    access: Access::default(),
+                    access: Access {
+                        profile: Some("base".into()),
+                        role: Some(Role {
+                            arn: "arn:aws-us-gov:iam::210987654321:role/path/watcher".into(),
+                            external_id: Some("tenant:42/x".into()),
+                            session_name: "matchwatch@ops".into(),
+                            sts_endpoint_url: Some("http://127.0.0.1:8082".into()),
+                        }),
+                        use_fips: Some(false),
+                        use_dualstack: Some(false),
+                        ..Access::default()
+                    },
                     get_rate: None,
                     list_rate: None,
                 },
@@ -249,6 +261,8 @@ fn every_key_is_taken_up() {
                         region: Some("eu-central-1".into()),
                         profile: Some("publisher".into()),
                         role_arn: Some("arn:aws:iam::123456789012:role/path/publisher".into()),
+                        external_id: None,
+                        session_name: None,
                         endpoint_url: Some("http://127.0.0.1:8081".into()),
                         timeout: secs(3),
                     }),
@@ -284,11 +298,13 @@ fn what_may_be_a_mistake_is_a_warning() {
             ":4:8: [store] path: has no effect with `type = \"memory\"`",
             ":8:10: [[account]] region: Entity Resolution is not known to be offered in \
              `eu-wset-1`; did you mean `eu-west-1`?",
-            ":12:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
-            ":13:9: [[watch]] start: has no effect in a watch that names its jobs",
-            ":19:17: [[watch]] workflow_name: has no effect: an earlier watch follows all of it already, by \
+            ":13:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
+            ":18:12: [[account]] use_fips: Entity Resolution is not known to have a FIPS endpoint in \
+             `eu-west-1`; it has one in `us-east-1`, `us-east-2`, `us-west-2`",
+            ":24:9: [[watch]] start: has no effect in a watch that names its jobs",
+            ":32:17: [[watch]] workflow_name: has no effect: an earlier watch follows all of it already, by \
              `orders-*`; put this one before that",
-            ":22:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
+            ":36:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
              earlier watch alone",
         ]
     );

@@ -266,6 +266,7 @@ static SDK: LazyLock<SdkConfig> = LazyLock::new(|| {
         profile: None,
         endpoint_url: Some("http://service.invalid".to_owned()),
         no_sign_request: true,
+        ..Access::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let sdk = runtime

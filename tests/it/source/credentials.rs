@@ -164,7 +164,7 @@ async fn connect(region: Option<&str>, profile: Option<&str>, url: &str) -> Enti
         region: region.map(str::to_owned),
         profile: profile.map(str::to_owned),
         endpoint_url: Some(url.to_owned()),
-        no_sign_request: false,
+        ..Access::default()
     };
     let config = Config { access, request_timeout: LONG };
     EntityResolution::connect(&Aws::new(), &config).await.unwrap()

@@ -2,6 +2,7 @@
 
 mod answers;
 mod credentials;
+mod endpoints;
 mod failures;
 mod id_mapping;
 mod refusals;
@@ -59,7 +60,7 @@ async fn source(
         region: Some("eu-west-1".to_owned()),
         profile: None,
         endpoint_url: Some(url.to_owned()),
-        no_sign_request: false,
+        ..Access::default()
     };
     let sdk: SdkConfig = Aws::new().configure(&access, request_timeout).await;
     let credentials = SharedCredentialsProvider::new(credentials);

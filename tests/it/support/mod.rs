@@ -9,6 +9,7 @@ pub(crate) mod receiver;
 pub(crate) mod schema;
 pub(crate) mod scripted;
 pub(crate) mod service;
+pub(crate) mod sts;
 pub(crate) mod tls;
 
 use std::future::Future;

@@ -109,3 +109,28 @@ async fn a_configuration_gives_the_account_too_and_its_notifiers_do_not_matter()
     let output = ended(bare_wait(&["--job-id", &id, "--config", path.to_str().unwrap()])).await;
     assert_exit(&output, 0);
 }
+
+#[tokio::test]
+async fn an_account_of_the_configuration_is_named_where_there_are_several() {
+    let (one, two) = (Account::open().await, Account::open().await);
+    let id = two.job_at(Status::Succeeded);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("matchwatch.toml");
+    let account = |name: &str, url: &str| {
+        format!(
+            "[[account]]\nname = {name:?}\nregion = \"eu-west-1\"\nno_sign_request = true\nendpoint_url = {url:?}\n"
+        )
+    };
+    // The same job id in another account is another job.
+    let watch = format!(
+        "[[watch]]\naccount = \"one\"\nworkflow_name = \"suppliers\"\njob_ids = [{id:?}]\n"
+    );
+    let text = account("one", &one.url) + &account("two", &two.url) + &watch;
+    std::fs::write(&path, text).unwrap();
+    let config = path.to_str().unwrap();
+    let wait = |account| bare_wait(&["--job-id", &id, "--config", config, "--account", account]);
+    assert_exit(&ended(wait("two")).await, 0);
+    let output = ended(wait("three")).await;
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("--account three: the configuration has one, two only"));
+}
