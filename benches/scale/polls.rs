@@ -82,6 +82,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
         budgets: Budgets::new(config.get_rate, config.list_rate),
         patience: Patience::of_daemon(config.not_found_grace),
         config,
+        seed: 1,
         clock: Arc::clone(&clock),
         metrics,
         observer: Arc::clone(&gauge) as Arc<dyn Observer>,

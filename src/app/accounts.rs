@@ -70,6 +70,7 @@ pub fn step_poller(
         budgets,
         config,
         patience: Patience::OF_STEP,
+        seed: rand::random(),
         metrics: Metrics::new()?,
         observer,
         recorded,

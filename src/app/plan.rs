@@ -107,6 +107,7 @@ impl Base {
                     let (get, list) = settings.rates(account);
                     Budgets::new(get, list)
                 }),
+                seed: rand::random(),
                 metrics: self.metrics.clone(),
                 observer: Arc::clone(&status) as Arc<dyn Observer>,
                 recorded: self.recorded.clone(),

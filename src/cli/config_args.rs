@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::app::{self, ReadSettings};
-use crate::config::{self, Followed, Loaded, Outbox, Problems};
+use crate::config::{self, Followed, Loaded, Outbox, Polling, Problems};
 use crate::store::SqliteView;
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,11 @@ impl ConfigArgs {
     /// Reads only where events wait, who works on them and for whom: no secret is needed for that.
     pub(super) fn load_outbox(&self) -> Result<Outbox, Failure> {
         config::load_outbox(&self.path, environment()?).map_err(tell_problems)
+    }
+
+    /// Reads only when jobs are asked about, and where it is kept what was learned of them.
+    pub(super) fn load_polling(&self) -> Result<Polling, Failure> {
+        config::load_polling(&self.path, environment()?).map_err(tell_problems)
     }
 
     /// Opens the database to read it, beside the daemon if one runs.

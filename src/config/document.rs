@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::names::Names;
 use super::section::Section;
-use super::settings::{Followed, LogFormat, LogSettings, Outbox, Settings, StoreSettings};
+use super::settings::{Followed, LogFormat, LogSettings, Outbox, Polling, Settings, StoreSettings};
 use super::suggest::instead;
 use super::value::{
     Read, ca_bundle, duration, listen_address, number, one_of, path, text, whole_number,
@@ -85,6 +85,14 @@ pub(super) fn outbox(mut root: Section<'_>) -> Outbox {
     let (store, _) = store(root.section("store", "[store]"));
     let notifiers = notifiers::names(root.sections("notifier", "[[notifier]]"));
     Outbox { store, http_listen: listen(root), notifiers }
+}
+
+/// Reads only when jobs are asked about, and where it is kept what was learned of them.
+pub(super) fn polling(mut root: Section<'_>) -> Polling {
+    let (store, _) = store(root.section("store", "[store]"));
+    let (watch, _) = poll(root.section("poll", "[poll]"));
+    let (accounts, _) = accounts::accounts(root.sections("account", "[[account]]"));
+    Polling { store, watch, accounts }
 }
 
 /// Reads only where the daemon listens.

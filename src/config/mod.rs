@@ -30,7 +30,7 @@ use std::path::Path;
 pub use problem::{Problem, Problems};
 pub use settings::{
     AccountSettings, DiscoverySettings, Followed, LogFormat, LogSettings, NotifierAdapter,
-    NotifierSettings, Outbox, Settings, StoreSettings, WatchSettings,
+    NotifierSettings, Outbox, Polling, Settings, StoreSettings, WatchSettings,
 };
 pub use tree::PREFIX as ENVIRONMENT_PREFIX;
 
@@ -113,6 +113,19 @@ pub fn load_outbox(
 ) -> Result<Outbox, Problems> {
     let (file, text) = read_file(path)?;
     read(&file, &text, environment, document::outbox).map(|(outbox, _)| outbox)
+}
+
+/// Reads only when jobs are asked about, and where it is kept what was learned of them.
+///
+/// # Errors
+///
+/// What is wrong with that.
+pub fn load_polling(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Polling, Problems> {
+    let (file, text) = read_file(path)?;
+    read(&file, &text, environment, document::polling).map(|(polling, _)| polling)
 }
 
 /// The file's text, and what messages call it.

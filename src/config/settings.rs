@@ -81,6 +81,26 @@ pub struct Outbox {
     pub notifiers: Vec<Arc<str>>,
 }
 
+/// When jobs are asked about, and where it is kept what was learned of them: what a plan is made of. No secret is needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Polling {
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[poll]`
+    pub watch: watch::Config,
+    /// `[[account]]`
+    pub accounts: Vec<AccountSettings>,
+}
+
+impl Polling {
+    /// Requests a second that the account of this name may be asked for one job. One that is not configured any more is
+    /// taken for one that says nothing else.
+    pub fn get_rate(&self, account: &str) -> f64 {
+        let account = self.accounts.iter().find(|known| *known.name == *account);
+        account.and_then(|account| account.get_rate).unwrap_or(self.watch.get_rate)
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {

@@ -1,5 +1,5 @@
 //! What is asked next, and by which operation: all that is decided between two answers. No I/O, no clock: who calls says
-//! what time it is.
+//! what time it is. What others tell of time has its place among the instants of this process as soon as it is told.
 //!
 //! ```text
 //! job answered ─▶ interval by its rule ─▶ one by one: its own deadline
@@ -19,9 +19,12 @@ mod turns;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
 use super::follow_up::Record;
+use super::moment::Moment;
 use super::price::Demand;
 use super::roster::{JobIndex, Roster, Tracked, WorkflowIndex};
 use super::sightings::Sightings;
@@ -53,6 +56,8 @@ pub(super) struct Agenda {
     at_once: Instant,
     /// Jobs that were announced.
     expected: usize,
+    /// Spreads intervals, to keep jobs apart that started together.
+    spread: Xoshiro256PlusPlus,
 }
 
 /// A job is followed from now on.
@@ -72,7 +77,14 @@ pub(super) struct Load {
 }
 
 impl Agenda {
-    pub(super) fn new(config: Config, patience: Patience, budgets: Budgets, now: Instant) -> Self {
+    /// What `seed` is given decides how intervals are spread, and nothing else.
+    pub(super) fn new(
+        config: Config,
+        patience: Patience,
+        budgets: Budgets,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         let paid = Paid::only(config.call_worth.as_secs_f64());
         Self {
             config,
@@ -87,6 +99,7 @@ impl Agenda {
             stretched: Stretched::default(),
             at_once: now,
             expected: 0,
+            spread: Xoshiro256PlusPlus::seed_from_u64(seed),
         }
     }
 
@@ -115,12 +128,14 @@ impl Agenda {
     }
 
     /// Follows a job that has not ended, unless it is followed already.
-    pub(super) fn follow(&mut self, job: WatchedJob, now: Instant) -> Option<Followed> {
+    pub(super) fn follow(&mut self, job: WatchedJob, seen: Moment) -> Option<Followed> {
+        let now = seen.now;
         let key = job.key.workflow();
         let (workflow, is_new) = self.roster.enlist(&key, self.config.backoff);
         let place = job.place.unwrap_or_else(|| {
             let known = job.status.zip(job.since);
-            let sightings = known.map(|(status, since)| Sightings::resumed(status, since));
+            let sightings =
+                known.map(|(status, since)| Sightings::resumed(status, seen.place(since)));
             let sightings = sightings.unwrap_or_default();
             Place { ask_at: now, sightings, record: Record::default() }
         });

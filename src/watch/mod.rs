@@ -14,6 +14,7 @@ pub mod discovery;
 mod follow_up;
 mod listing;
 mod locate;
+mod moment;
 mod pacer;
 mod patience;
 mod poll;
@@ -32,7 +33,7 @@ mod workflow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadence::Eta;
+use cadence::{Eta, Limits};
 pub use discovery::{Discovery, Rule};
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
@@ -70,6 +71,17 @@ pub struct Config {
     pub concurrency: usize,
     /// How long a job that the service does not know is asked about before it counts as lost.
     pub not_found_grace: Duration,
+}
+
+impl Config {
+    /// Between which delays a job is asked about that has its account's budget, of `get_rate` requests a second, to itself.
+    pub fn limits_alone(&self, get_rate: f64) -> Limits {
+        let rate = get_rate.max(Pacer::MIN_RATE);
+        Limits {
+            shortest: self.min_interval.max(Duration::from_secs_f64(price::shortest_turn(rate))),
+            longest: self.max_interval.max(Duration::from_secs_f64(price::longest_turn(1, rate))),
+        }
+    }
 }
 
 /// A job to follow.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::moment::Moment;
 use crate::clock::SharedClock;
 use crate::domain::{
     Event, JobKey, JobStatus, Message, Observation, Routing, Step, Transition, WorkflowKey, step,
@@ -34,7 +34,7 @@ pub(super) enum Polled {
     /// The service answered, and what follows from it is recorded.
     Answered {
         /// When the answer came, before anybody could be told of it.
-        observed_at: Timestamp,
+        seen: Moment,
         observation: Observation,
         /// The job's status now.
         status: Option<JobStatus>,
@@ -113,7 +113,7 @@ impl Context {
         chosen: &[Arc<str>],
         observation: Observation,
     ) -> Polled {
-        let observed_at = self.clock.now();
+        let seen = Moment::of(&*self.clock);
         let (status, ignored) = match step(known, &observation.status) {
             Step::Unchanged => (known, None),
             Step::Stale => (known, Some(Ignored::Stale)),
@@ -124,7 +124,7 @@ impl Context {
                     &self.region,
                     &transition,
                     &observation.details,
-                    observed_at,
+                    seen.at,
                 );
                 let notifiers = self.routing.targets(&event, chosen);
                 match self.record(job, &transition, event, notifiers).await {
@@ -133,7 +133,7 @@ impl Context {
                 }
             }
         };
-        Polled::Answered { observation, observed_at, status, ignored }
+        Polled::Answered { observation, seen, status, ignored }
     }
 
     /// Records a change, and returns the status that the job has then.

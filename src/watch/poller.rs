@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::Agenda;
+use super::moment::Moment;
 use super::poll::Context;
 use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
 use crate::clock::SharedClock;
@@ -58,6 +59,8 @@ pub struct Poller {
     pub patience: Patience,
     /// Requests a second.
     pub budgets: Budgets,
+    /// What intervals are spread by: any number, and another one for each poller.
+    pub seed: u64,
     /// What is counted.
     pub metrics: Metrics,
     /// Is told of every answer.
@@ -153,7 +156,13 @@ impl Run {
             observer: poller.observer,
             heartbeat: poller.heartbeat,
             shutdown,
-            agenda: Agenda::new(poller.config, poller.patience, poller.budgets, Instant::now()),
+            agenda: Agenda::new(
+                poller.config,
+                poller.patience,
+                poller.budgets,
+                poller.seed,
+                Instant::now(),
+            ),
             questions: JoinSet::new(),
             flights: HashMap::new(),
             errands: JoinSet::new(),
@@ -167,7 +176,9 @@ impl Run {
             self.jobs_gauge(state_label(status)).inc();
             return;
         }
-        let Some(followed) = self.agenda.follow(job, Instant::now()) else { return };
+        let Some(followed) = self.agenda.follow(job, Moment::of(&*self.context.clock)) else {
+            return;
+        };
         self.jobs_gauge(state_label(status)).inc();
         if let Some(workflow) = followed.new_workflow {
             self.look_up_past(workflow);

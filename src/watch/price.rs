@@ -122,6 +122,11 @@ pub(super) fn longest_turn(questions: usize, rate: f64) -> f64 {
     2.0 * as_float(questions) / (UTILISATION * rate)
 }
 
+/// The interval, in seconds, of a question that may take up all of `rate` calls a second that is planned.
+pub(super) fn shortest_turn(rate: f64) -> f64 {
+    1.0 / (UTILISATION * rate)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of jobs are exact")]
 const fn as_float(count: usize) -> f64 {
     count as f64

@@ -114,7 +114,7 @@ impl Roster {
             JobKind::Matching => &mut self.matching,
             JobKind::IdMapping => &mut self.id_mapping,
         };
-        queue.moved(index, job.submitted_at, None, job.status);
+        queue.moved((job.workflow, index), job.submitted_at, None, job.status);
         entry.insert(job);
         Some(index)
     }
@@ -124,7 +124,8 @@ impl Roster {
         let job = self.jobs.try_remove(index.0)?;
         self.workflows[job.workflow.0].jobs.remove(&job.key.job_id);
         self.unseen -= usize::from(job.weight.is_none());
-        self.queue_mut(job.key.kind).moved(index, job.submitted_at, job.status, None);
+        let place = (job.workflow, index);
+        self.queue_mut(job.key.kind).moved(place, job.submitted_at, job.status, None);
         Some(job)
     }
 
@@ -136,9 +137,10 @@ impl Roster {
         // Its place in the queue is the one that it was first seen at.
         job.submitted_at = submitted_at.or(job.sightings.start_time());
         let (kind, now_submitted_at) = (job.key.kind, job.submitted_at);
+        let place = (job.workflow, index);
         let queue = self.queue_mut(kind);
-        queue.moved(index, submitted_at, from, None);
-        queue.moved(index, now_submitted_at, None, status);
+        queue.moved(place, submitted_at, from, None);
+        queue.moved(place, now_submitted_at, None, status);
     }
 
     pub(super) fn job(&self, index: JobIndex) -> Option<&Tracked> {

@@ -6,48 +6,74 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
+use super::moment::Moment;
 use crate::domain::{JobStatus, JobSummary, PastRun};
 
 /// A run time is learned if its beginning is known to within this share of it.
 const VAGUENESS: f64 = 0.25;
 
-/// What is known of the instant at which a job's work began.
+/// What is known of the instant at which a job's work began, in the time of this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sightings {
-    /// As the service tells it.
+    /// As the service tells it: the job's place in the queue.
     start_time: Option<Timestamp>,
-    last_queued: Option<Timestamp>,
-    first_running: Option<Timestamp>,
+    /// Where that lies, by the wall clock of the moment at which it was told first.
+    started: Option<Instant>,
+    last_queued: Option<Instant>,
+    first_running: Option<Instant>,
     /// Another process saw it first: whether it met the job at work is not known any more.
     resumed: bool,
 }
 
 impl Sightings {
     /// What is left of an earlier process: the job was first seen in `status` then.
-    pub(super) fn resumed(status: JobStatus, since: Timestamp) -> Self {
+    pub(super) fn resumed(status: JobStatus, since: Instant) -> Self {
         let mut sightings = Self { resumed: true, ..Self::default() };
-        sightings.saw(status, None, since);
+        sightings.saw_in(status, since);
         sightings
     }
 
     /// The job was seen in `status`.
-    pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, at: Timestamp) {
-        self.start_time = start_time.or(self.start_time);
+    pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, seen: Moment) {
+        if let Some(told) = start_time
+            && self.start_time != start_time
+        {
+            (self.started, self.start_time) = (Some(self.place(told, seen)), start_time);
+        }
+        self.saw_in(status, seen.now);
+    }
+
+    fn saw_in(&mut self, status: JobStatus, now: Instant) {
         match status {
-            JobStatus::Queued => self.last_queued = Some(at),
-            JobStatus::Running if self.first_running.is_none() => self.first_running = Some(at),
-            JobStatus::Running | JobStatus::Succeeded | JobStatus::Failed => {}
+            JobStatus::Queued => self.last_queued = Some(now),
+            JobStatus::Running => drop(self.first_running.get_or_insert(now)),
+            JobStatus::Succeeded | JobStatus::Failed => {}
+        }
+    }
+
+    /// Where an instant lies that the service told of the job: as far from its start as the service says, where that has
+    /// its place already, so that it does not matter how the wall clock was set since.
+    pub(super) fn place(&self, told: Timestamp, seen: Moment) -> Instant {
+        match self.start_time.zip(self.started) {
+            Some((start_time, started)) if told >= start_time => started
+                .checked_add(between(start_time, told))
+                .map_or(seen.now, |at| at.min(seen.now)),
+            Some((start_time, started)) => {
+                started.checked_sub(between(told, start_time)).unwrap_or(started)
+            }
+            None => seen.place(told),
         }
     }
 
     /// Another job that stood before this one in the queue ended: work on this one cannot have begun before. That
     /// says something only of a job that was seen in the queue.
-    pub(super) fn predecessor_ended(&mut self, at: Timestamp) {
+    pub(super) fn predecessor_ended(&mut self, ended: Instant) {
         if let Some(queued) = self.last_queued
             && self.first_running.is_none()
         {
-            self.last_queued = Some(queued.max(at));
+            self.last_queued = Some(queued.max(ended));
         }
     }
 
@@ -56,10 +82,15 @@ impl Sightings {
         self.start_time
     }
 
-    /// How long the job has been in the queue, or at work, by what is known at `now`.
-    pub(super) fn age(&self, status: JobStatus, now: Timestamp) -> Duration {
+    /// Since when the job is known to be at work, if it is.
+    pub(super) const fn first_running(&self) -> Option<Instant> {
+        self.first_running
+    }
+
+    /// How long the job has been in the queue, or at work, by what is known.
+    pub(super) fn age(&self, status: JobStatus, now: Instant) -> Duration {
         let since = match status {
-            JobStatus::Queued => self.start_time,
+            JobStatus::Queued => self.started,
             _ => match (self.earliest(), self.first_running) {
                 // In the queue until then.
                 (Some(earliest), Some(latest)) if self.last_queued.is_some() => {
@@ -71,25 +102,26 @@ impl Sightings {
                 (earliest, latest) => earliest.or(latest),
             },
         };
-        since.map_or(Duration::ZERO, |since| between(since, now))
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// How long the job ran that ended at `ended_at`; `None` where that is not known well enough.
-    pub(super) fn run_time(&self, ended_at: Timestamp) -> Option<Duration> {
-        let Some(latest) = self.first_running.map(|latest| latest.min(ended_at)) else {
+    /// How long the job ran that ended then; `None` where that is not known well enough.
+    pub(super) fn run_time(&self, ended: Instant) -> Option<Duration> {
+        let Some(latest) = self.first_running.map(|latest| latest.min(ended)) else {
             // It ran between two looks at it: only a start that the service has told since is one of work.
-            let (start, queued) = (self.start_time?, self.last_queued?);
-            return (start > queued).then(|| between(start, ended_at));
+            let (start, queued) = (self.started?, self.last_queued?);
+            return (start > queued).then(|| ended.saturating_duration_since(start));
         };
         let earliest = self.earliest()?.min(latest);
-        let vague = between(earliest, latest);
-        (vague <= between(latest, ended_at).mul_f64(VAGUENESS))
-            .then(|| between(middle(earliest, latest), ended_at))
+        let vague = latest.saturating_duration_since(earliest);
+        let known = ended.saturating_duration_since(latest);
+        (vague <= known.mul_f64(VAGUENESS))
+            .then(|| ended.saturating_duration_since(middle(earliest, latest)))
     }
 
     /// Work cannot have begun before this.
-    fn earliest(&self) -> Option<Timestamp> {
-        self.last_queued.max(self.start_time)
+    fn earliest(&self) -> Option<Instant> {
+        self.last_queued.max(self.started)
     }
 }
 
@@ -124,8 +156,8 @@ fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     later.duration_since(earlier).try_into().unwrap_or_default()
 }
 
-fn middle(earlier: Timestamp, later: Timestamp) -> Timestamp {
-    later - between(earlier, later) / 2
+fn middle(earlier: Instant, later: Instant) -> Instant {
+    earlier + later.saturating_duration_since(earlier) / 2
 }
 
 #[cfg(test)]
@@ -139,6 +171,17 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
+    /// The tests' own time: the second 0 lies a day after its beginning.
+    fn moment(second: i64) -> Moment {
+        thread_local! { static BEGINNING: Instant = Instant::now(); }
+        let since = Duration::from_secs(u64::try_from(86_400 + second).unwrap());
+        Moment { now: BEGINNING.with(|beginning| *beginning) + since, at: at(second) }
+    }
+
+    fn now(second: i64) -> Instant {
+        moment(second).now
+    }
+
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
@@ -147,7 +190,7 @@ mod tests {
     fn after(sightings: &[(JobStatus, Option<i64>, i64)]) -> Sightings {
         let mut known = Sightings::default();
         for &(status, start_time, seen_at) in sightings {
-            known.saw(status, start_time.map(at), at(seen_at));
+            known.saw(status, start_time.map(at), moment(seen_at));
         }
         known
     }
@@ -156,23 +199,23 @@ mod tests {
     fn a_job_ran_from_between_its_last_sight_in_the_queue_and_its_first_at_work() {
         let known =
             after(&[(Queued, Some(0), 10), (Queued, Some(0), 100), (Running, Some(0), 110)]);
-        assert_eq!(known.run_time(at(205)), Some(seconds(100)));
+        assert_eq!(known.run_time(now(205)), Some(seconds(100)));
     }
 
     #[test]
     fn time_in_the_queue_is_never_run_time() {
         // The start that the service tells is the submission; the job is met when it is at work already.
         let known = after(&[(Running, Some(0), 5_000)]);
-        assert_eq!(known.run_time(at(5_600)), None);
+        assert_eq!(known.run_time(now(5_600)), None);
         // Looked at too seldom to say when it left the queue.
         let known = after(&[(Queued, Some(0), 10), (Running, Some(0), 610)]);
-        assert_eq!(known.run_time(at(700)), None);
+        assert_eq!(known.run_time(now(700)), None);
     }
 
     #[test]
     fn a_start_that_the_service_tells_counts_where_the_sight_of_it_agrees() {
         let known = after(&[(Running, Some(0), 4)]);
-        assert_eq!(known.run_time(at(102)), Some(seconds(100)));
+        assert_eq!(known.run_time(now(102)), Some(seconds(100)));
     }
 
     #[test]
@@ -180,41 +223,57 @@ mod tests {
      {
         // For hours nobody looked, and the start is the submission.
         let known = after(&[(Queued, Some(0), 100), (Succeeded, Some(0), 14_400)]);
-        assert_eq!(known.run_time(at(14_000)), None);
-        assert_eq!(after(&[(Succeeded, Some(0), 500)]).run_time(at(60)), None);
+        assert_eq!(known.run_time(now(14_000)), None);
+        assert_eq!(after(&[(Succeeded, Some(0), 500)]).run_time(now(60)), None);
         // This start came after the job had been seen in the queue.
         let known = after(&[(Queued, None, 100), (Succeeded, Some(110), 200)]);
-        assert_eq!(known.run_time(at(150)), Some(seconds(40)));
+        assert_eq!(known.run_time(now(150)), Some(seconds(40)));
     }
 
     #[test]
     fn after_a_restart_a_job_at_work_is_as_old_as_its_first_sight_at_work() {
-        let mut known = Sightings::resumed(Running, at(18_000));
-        known.saw(Running, Some(at(0)), at(18_300));
-        assert_eq!(known.age(Running, at(18_300)), seconds(300));
-        assert_eq!(known.run_time(at(18_900)), None, "it may have been met at work");
+        let mut known = Sightings::resumed(Running, now(18_000));
+        known.saw(Running, Some(at(0)), moment(18_300));
+        assert_eq!(known.age(Running, now(18_300)), seconds(300));
+        assert_eq!(known.run_time(now(18_900)), None, "it may have been met at work");
     }
 
     #[test]
     fn the_end_of_the_one_before_tells_when_work_can_have_begun() {
         let mut known = after(&[(Queued, Some(0), 10)]);
-        known.predecessor_ended(at(590));
-        known.saw(Running, Some(at(0)), at(610));
-        assert_eq!(known.run_time(at(700)), Some(seconds(100)));
+        known.predecessor_ended(now(590));
+        known.saw(Running, Some(at(0)), moment(610));
+        assert_eq!(known.run_time(now(700)), Some(seconds(100)));
         let mut unseen = Sightings::default();
-        unseen.predecessor_ended(at(590));
+        unseen.predecessor_ended(now(590));
         assert_eq!(unseen, Sightings::default());
     }
 
     #[test]
     fn age_counts_from_the_submission_in_the_queue_and_from_the_beginning_at_work() {
         let known = after(&[(Queued, Some(0), 10)]);
-        assert_eq!(known.age(Queued, at(60)), seconds(60));
+        assert_eq!(known.age(Queued, now(60)), seconds(60));
         let known = after(&[(Queued, Some(0), 90), (Running, Some(0), 110)]);
-        assert_eq!(known.age(Running, at(160)), seconds(60));
-        assert_eq!(after(&[(Running, Some(0), 110)]).age(Running, at(160)), seconds(160));
-        assert_eq!(after(&[(Running, None, 110)]).age(Running, at(160)), seconds(50));
-        assert_eq!(known.age(Running, at(-500)), Duration::ZERO, "a clock that was set back");
+        assert_eq!(known.age(Running, now(160)), seconds(60));
+        assert_eq!(after(&[(Running, Some(0), 110)]).age(Running, now(160)), seconds(160));
+        assert_eq!(after(&[(Running, None, 110)]).age(Running, now(160)), seconds(50));
+    }
+
+    #[test]
+    fn once_a_start_has_its_place_it_stays_there_though_the_clock_is_set() {
+        let set_by_an_hour = |second| Moment { at: at(second + 3_600), ..moment(second) };
+        let mut known = after(&[(Queued, Some(0), 60)]);
+        known.saw(Queued, Some(at(0)), set_by_an_hour(100));
+        assert_eq!(known.age(Queued, now(100)), seconds(100));
+        known.saw(Running, Some(at(0)), set_by_an_hour(110));
+        assert_eq!(known.run_time(now(205)), Some(seconds(100)));
+        // The end is as far from the start as the service says.
+        let ended = known.place(at(205), set_by_an_hour(240));
+        assert_eq!(ended, now(205));
+        // By a clock that is behind, the start lies ahead: it is no later than the word of it.
+        let mut early = Sightings::default();
+        early.saw(Running, Some(at(3_600)), moment(0));
+        assert_eq!(early.age(Running, now(40)), seconds(40));
     }
 
     #[test]

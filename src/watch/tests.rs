@@ -6,6 +6,7 @@ mod clock;
 mod handover;
 mod lists;
 mod lives;
+mod queue;
 mod quotas;
 mod refusing;
 mod service;
@@ -91,6 +92,7 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
         patience: Patience::of_daemon(config.not_found_grace),
         budgets: Budgets::new(config.get_rate, config.list_rate),
         config,
+        seed: 1,
         metrics: Metrics::new().unwrap(),
         observer: Arc::clone(&notes) as Arc<dyn Observer>,
         recorded: channel::channel(()).0,

@@ -74,7 +74,10 @@ async fn a_plan_is_drawn_into_a_file() {
 async fn what_cannot_be_planned_for_is_refused_as_usage() {
     for (arguments, why) in [
         (&["--run-time", "soon"][..], "--run-time: \"soon\" is not a duration"),
-        (&["--min-interval", "1m", "--max-interval", "10s"], "--min-interval 1m is longer than"),
+        (
+            &["--min-interval", "1m", "--max-interval", "10s"],
+            "--min-interval 1m is longer than --max-interval 10s",
+        ),
         (&["--call-worth", "0s"], "is no time at all"),
         (&["--svg", "/nowhere/plan.svg"], "cannot write /nowhere/plan.svg"),
     ] {
@@ -103,8 +106,49 @@ async fn a_plan_can_be_made_of_what_the_daemon_has_learned() {
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["runs"], 1);
 
+    assert_eq!(shown["callWorthSeconds"], 1.0);
+
     let unknown = of_workflow("costumers").await;
     assert_eq!(unknown.status.code(), Some(5));
     let complaint = String::from_utf8(unknown.stderr).unwrap();
     assert!(complaint.contains("no job of workflow costumers is known"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_plan_for_a_workflow_is_that_of_the_configuration_and_flags_win() {
+    let service = Service::start().await;
+    service.ended_job("customers", Duration::from_mins(60), Duration::from_mins(9));
+    let job = service.job("customers");
+    let home = Home::new(service.url(), &format!("{}{STDOUT}", watch("customers", &[&job])));
+    let mut daemon = home.serve().await;
+    daemon.event().await;
+    soon("a list", async { while daemon.metric(LISTS).await != Some(1.0) {} }).await;
+    assert_eq!(daemon.stop().await.code, Some(0));
+    let home = home
+        .with("MATCHWATCH__POLL__CALL_WORTH", "5s")
+        .with("MATCHWATCH__POLL__MIN_INTERVAL", "4s")
+        .with("MATCHWATCH__POLL__MAX_INTERVAL", "3m");
+    let figures = async |home: &Home, more: &[&str]| {
+        let arguments = ["plan", "--workflow-name", "customers", "--output", "json"];
+        let shown = home.run(&[&arguments, more].concat()).await;
+        assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        ["callWorthSeconds", "minIntervalSeconds", "maxIntervalSeconds"]
+            .map(|figure| shown[figure].as_f64().unwrap())
+    };
+    assert_eq!(figures(&home, &[]).await, [5.0, 4.0, 180.0]);
+    let flags = ["--call-worth", "2s", "--min-interval", "1s", "--max-interval", "20s"];
+    assert_eq!(figures(&home, &flags).await, [2.0, 1.0, 20.0]);
+
+    let refused = home.run(&["plan", "--workflow-name", "customers", "--min-interval", "4m"]).await;
+    assert_eq!(refused.status.code(), Some(2));
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        complaint.contains("--min-interval 4m is longer than [poll] max_interval 3m"),
+        "{complaint}"
+    );
+
+    // Nine and a half planned questions in a hundred seconds are all that this budget allows.
+    let poor = home.with("MATCHWATCH__ACCOUNT__0__GET_RATE", "0.1");
+    assert_eq!(figures(&poor, &["--min-interval", "2s"]).await, [5.0, 10.526, 180.0]);
 }

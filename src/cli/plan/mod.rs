@@ -1,6 +1,7 @@
 //! `matchwatch plan`: when a job would be asked about, and what that costs, before any is.
 
 mod drawing;
+mod rule;
 mod sketch;
 
 use std::fs;
@@ -13,8 +14,11 @@ use anyhow::{Context, anyhow};
 use super::config_args::ConfigArgs;
 use super::listing::{Format, json_lines, plain, print};
 use super::{Exit, Failure};
-use crate::duration;
-use crate::watch::cadence::{Limits, RunTimes};
+use crate::config::StoreSettings;
+use crate::domain::WorkflowKey;
+use crate::watch::cadence::RunTimes;
+use crate::{app, duration};
+use rule::Rule;
 use sketch::Sketch;
 
 #[derive(Debug, clap::Args)]
@@ -39,17 +43,18 @@ pub(super) struct Args {
     #[arg(long = "running-for", value_name = "DURATION", value_parser = duration::parse)]
     running_for: Vec<Duration>,
 
-    /// What one call is worth: the delay that it must save
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
-    call_worth: Duration,
+    /// What one call is worth: the delay that it must save. Without it, as the configuration says of a workflow that is
+    /// named, and 1s else
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    call_worth: Option<Duration>,
 
-    /// No job is asked about more often
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
-    min_interval: Duration,
+    /// No job is asked about more often. Without it, as the configuration says of a workflow that is named, and 1s else
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    min_interval: Option<Duration>,
 
-    /// No job is asked about less often
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = positive)]
-    max_interval: Duration,
+    /// No job is asked about less often. Without it, as the configuration says of a workflow that is named, and 10m else
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    max_interval: Option<Duration>,
 
     /// The fixed interval to stand beside it
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = positive)]
@@ -65,20 +70,19 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
-    if args.min_interval > args.max_interval {
-        let (least, most) =
-            (duration::display(args.min_interval), duration::display(args.max_interval));
-        return Err(Failure::usage(anyhow!(
-            "--min-interval {least} is longer than --max-interval {most}"
-        )));
-    }
-    let past = match &args.workflow_name {
-        Some(name) => learned(&args.config, name, args.account.as_deref()).await?,
-        None => past_runs(&args.run_times, io::stdin()).map_err(Failure::usage)?,
+    let (past, rule) = match &args.workflow_name {
+        Some(name) => {
+            let polling = args.config.load_polling()?;
+            let (workflow, past) = learned(&polling.store, name, args.account.as_deref()).await?;
+            (past, Rule::configured(&args, &polling, &workflow)?)
+        }
+        None => {
+            let rule = Rule::given(&args)?;
+            (past_runs(&args.run_times, io::stdin()).map_err(Failure::usage)?, rule)
+        }
     };
-    let limits = Limits { shortest: args.min_interval, longest: args.max_interval };
     let run_times = RunTimes::learn(&past, &args.running_for);
-    let sketch = Sketch::of(&past, run_times, args.call_worth, limits, args.beside);
+    let sketch = Sketch::of(&past, run_times, rule.call_worth, rule.limits, args.beside);
     if let Some(path) = &args.svg {
         fs::write(path, drawing::svg(&sketch))
             .with_context(|| format!("cannot write {}", path.display()))
@@ -91,13 +95,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// How long the jobs of a workflow ran, as the database knows it; oldest first.
+/// How long the jobs of a workflow ran, as the database knows it, oldest first; and which one that is.
 async fn learned(
-    config: &ConfigArgs,
+    store: &StoreSettings,
     workflow_name: &str,
     account: Option<&str>,
-) -> Result<Vec<Duration>, Failure> {
-    let mut view = config.look_inside().await?;
+) -> Result<(WorkflowKey, Vec<Duration>), Failure> {
+    let mut view = app::look_inside(store).await.map_err(Failure::usage)?;
     let mut runs = view.past_runs(workflow_name).await.map_err(Failure::usage)?;
     runs.retain(|(workflow, _)| account.is_none_or(|account| *workflow.account == *account));
     let Some((first, _)) = runs.first() else {
@@ -115,7 +119,8 @@ async fn learned(
             plain(workflow_name)
         )));
     }
-    Ok(runs.into_iter().map(|(_, run)| run.run_time).collect())
+    let workflow = first.clone();
+    Ok((workflow, runs.into_iter().map(|(_, run)| run.run_time).collect()))
 }
 
 /// Run times given as flags, `-` standing for those on standard input; oldest first.

@@ -7,6 +7,7 @@ use super::Agenda;
 use crate::domain::{JobStatus, PastRun};
 use crate::source::SourceError;
 use crate::watch::Next;
+use crate::watch::moment::Moment;
 use crate::watch::roster::{JobIndex, Tracked};
 
 /// What an answer says beside the status, and when it came.
@@ -14,8 +15,7 @@ use crate::watch::roster::{JobIndex, Tracked};
 pub(in crate::watch) struct Answered {
     pub(in crate::watch) start_time: Option<Timestamp>,
     pub(in crate::watch) end_time: Option<Timestamp>,
-    pub(in crate::watch) now: Instant,
-    pub(in crate::watch) at: Timestamp,
+    pub(in crate::watch) seen: Moment,
 }
 
 impl Agenda {
@@ -27,27 +27,30 @@ impl Agenda {
         status: Option<JobStatus>,
         told: Answered,
     ) -> Option<(Next, Option<PastRun>)> {
-        let Answered { start_time, end_time, now, at } = told;
+        let Answered { start_time, end_time, seen } = told;
+        let now = seen.now;
         let job = self.roster.job_mut(index)?;
         let before = job.status;
         if let Some(status) = status {
-            job.sightings.saw(status, start_time, at);
+            job.sightings.saw(status, start_time, seen);
         }
-        let run = status.is_some_and(JobStatus::is_terminal).then(|| past_run(job, end_time));
+        let ended = end_time.map_or(now, |end_time| ended(job, end_time, seen));
+        let run =
+            status.is_some_and(JobStatus::is_terminal).then(|| past_run(job, end_time, ended));
         self.roster.move_to(index, status);
         if let Some(run) = run {
             let job = self.leave(index)?;
             let next = Next::Ended(status?);
             if before.is_some() {
-                self.call_up_next(&job.key, end_time.unwrap_or(at), now, at);
+                self.call_up_next(&job.key, ended, now);
             }
             match &run {
-                Some(run) => drop(self.learn(job.workflow, vec![run.clone()], now, at)),
+                Some(run) => drop(self.learn(job.workflow, vec![run.clone()])),
                 None => self.roster.workflow_mut(job.workflow).look_back_if_little_is_known(),
             }
             return Some((next, run));
         }
-        let interval = self.stays(index, now, at)?;
+        let interval = self.stays(index, now)?;
         let job = self.roster.job_mut(index)?;
         job.record.answered();
         let (workflow, own) = (job.workflow, job.own);
@@ -58,7 +61,7 @@ impl Agenda {
         };
         self.gets.give_back(&index, deadline);
         self.review(workflow, now);
-        self.reprice(now, at);
+        self.reprice();
         Some((Next::AskIn(interval), None))
     }
 
@@ -96,9 +99,15 @@ impl Agenda {
     }
 }
 
+/// When a job ended, of which the service tells this: not before it last showed itself alive, whatever clocks say.
+fn ended(job: &Tracked, end_time: Timestamp, seen: Moment) -> Instant {
+    let told = job.sightings.place(end_time, seen);
+    if job.weight.is_some() { told.max(job.answered_at) } else { told }
+}
+
 /// How long a job ran that has just been seen to have ended, if that is known.
-fn past_run(job: &Tracked, end_time: Option<Timestamp>) -> Option<PastRun> {
+fn past_run(job: &Tracked, end_time: Option<Timestamp>, ended: Instant) -> Option<PastRun> {
     let ended_at = end_time?;
-    let run_time = job.sightings.run_time(ended_at).filter(|run_time| !run_time.is_zero())?;
+    let run_time = job.sightings.run_time(ended).filter(|run_time| !run_time.is_zero())?;
     Some(PastRun { job_id: job.key.job_id.clone(), ended_at, run_time })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use rand::RngExt as _;
 use tokio::time::Instant;
 
 use super::{Agenda, Turn};
@@ -10,6 +10,7 @@ use crate::domain::{JobSummary, PastRun, Step, step};
 use crate::source::{JobPage, PageToken, SourceError};
 use crate::watch::cadence::JITTER;
 use crate::watch::listing::After;
+use crate::watch::moment::Moment;
 use crate::watch::price::Weight;
 use crate::watch::roster::{JobIndex, WorkflowIndex};
 use crate::watch::sightings;
@@ -58,8 +59,7 @@ impl Agenda {
         &mut self,
         index: WorkflowIndex,
         page: JobPage,
-        now: Instant,
-        at: Timestamp,
+        seen: Moment,
     ) -> (Vec<Sight>, Vec<PastRun>) {
         let backoff = self.config.backoff;
         let workflow = self.roster.workflow_mut(index);
@@ -70,20 +70,20 @@ impl Agenda {
         let mut sights = Vec::new();
         for summary in page.jobs {
             match self.roster.workflow(index).jobs.get(&*summary.job_id) {
-                Some(&job) => sights.extend(self.meet(job, summary, &mut sweep, now, at)),
+                Some(&job) => sights.extend(self.meet(job, summary, &mut sweep, seen)),
                 None => sweep.past.iter_mut().for_each(|past| past.push(summary.clone())),
             }
         }
         sweep.note_whether_all_are_met();
         if sweep.goes_on(self.roster.workflow(index).mode == Mode::Listed) {
             // Other workflows' pages come in between: none waits for the end of a long list.
-            self.lists.give_back(&index, Some(now));
+            self.lists.give_back(&index, Some(seen.now));
             self.roster.workflow_mut(index).sweep = Some(sweep);
             return (sights, Vec::new());
         }
         let runs = sweep.past.take().map_or_else(Vec::new, |past| sightings::past_runs(&past));
-        let new = self.learn(index, runs, now, at);
-        self.sweep_ended(index, &sweep, now);
+        let new = self.learn(index, runs);
+        self.sweep_ended(index, &sweep, seen.now);
         (sights, new)
     }
 
@@ -128,8 +128,7 @@ impl Agenda {
         index: JobIndex,
         summary: JobSummary,
         sweep: &mut Sweep,
-        now: Instant,
-        at: Timestamp,
+        seen: Moment,
     ) -> Option<Sight> {
         let job = self.roster.job_mut(index)?;
         let step = step(job.status, &summary.status);
@@ -156,9 +155,9 @@ impl Agenda {
                 job.record.answered();
                 job.own = false;
                 if let Some(status) = job.status {
-                    job.sightings.saw(status, summary.start_time, at);
+                    job.sightings.saw(status, summary.start_time, seen);
                 }
-                self.stays(index, now, at);
+                self.stays(index, seen.now);
             }
             Step::Transition(_) | Step::Unchanged | Step::Stale | Step::Unknown => {}
         }
@@ -190,7 +189,7 @@ impl Agenda {
         self.choose_mode(index, now);
         let workflow = self.roster.workflow(index);
         if workflow.mode == Mode::Listed && workflow.wanted.demand.count() > 0 {
-            let spread = 1.0 + JITTER * (2.0 * rand::random::<f64>() - 1.0);
+            let spread = 1.0 + JITTER * (2.0 * self.spread.random::<f64>() - 1.0);
             let interval = self.list_interval(index).mul_f64(spread);
             self.lists.schedule(index, (sweep.started_at + interval).max(now));
         }

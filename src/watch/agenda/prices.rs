@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Agenda;
-use super::learning::before;
+use crate::domain::JobStatus;
 use crate::watch::cadence::{JITTER, Limits};
 use crate::watch::price::{self, Weight};
 use crate::watch::roster::{JobIndex, WorkflowIndex};
@@ -56,7 +55,7 @@ impl Paid {
 impl Agenda {
     /// Where the price has changed much, or more is known of how long jobs run, deadlines are worked out anew: a job whose
     /// last answer came in other times is neither left behind by equals nor put before them.
-    pub(super) fn reprice(&mut self, now: Instant, at: Timestamp) {
+    pub(super) fn reprice(&mut self) {
         let (price, worth) = (self.get_price(), self.config.call_worth.as_secs_f64());
         if !self.paid.is_past(price, worth, self.get_demand.count()) {
             return;
@@ -69,16 +68,15 @@ impl Agenda {
                 continue;
             }
             let answered_at = job.answered_at;
-            let then = before(at, now.saturating_duration_since(answered_at));
-            if let Some(interval) = self.ask_every(index, price, then) {
+            if let Some(interval) = self.ask_every(index, price, answered_at) {
                 self.gets.reschedule(&index, self.not_at_once(answered_at + interval));
             }
         }
     }
 
-    /// A job is asked about by its rule at this price, by what was known `at` its last answer. Returns the interval.
-    fn ask_every(&mut self, index: JobIndex, price: f64, at: Timestamp) -> Option<Duration> {
-        let interval = self.interval(index, price, at)?;
+    /// A job is asked about by its rule at this price, by what was known at its last answer, `then`. Returns the interval.
+    fn ask_every(&mut self, index: JobIndex, price: f64, then: Instant) -> Option<Duration> {
+        let interval = self.interval(index, price, then)?;
         // The longest interval is spread too.
         let longest = self.limits().longest.as_secs_f64() * (1.0 - JITTER);
         self.weigh(index, Some(Weight::new(interval.as_secs_f64(), longest, price)));
@@ -92,16 +90,15 @@ impl Agenda {
     }
 
     /// A job is where it was, or has moved on and goes on living: works out its interval.
-    pub(super) fn stays(
-        &mut self,
-        index: JobIndex,
-        now: Instant,
-        at: Timestamp,
-    ) -> Option<Duration> {
+    pub(super) fn stays(&mut self, index: JobIndex, now: Instant) -> Option<Duration> {
         let price = self.get_price();
-        let interval = self.ask_every(index, price, at)?;
+        let interval = self.ask_every(index, price, now)?;
         self.paid.also(price);
-        self.roster.job_mut(index)?.answered_at = now;
+        let job = self.roster.job_mut(index)?;
+        job.answered_at = now;
+        if job.status == Some(JobStatus::Running) {
+            self.note_company(index);
+        }
         if price > self.config.call_worth.as_secs_f64() && !self.is_listed(index) {
             self.is_stretched(index, now);
         }

@@ -162,7 +162,7 @@ fn a_queued_job_behind_a_runner_costs_almost_no_calls() {
     let mut age = Duration::ZERO;
     let mut calls = 0;
     while age < seconds(3_600.0) {
-        let ahead = Ahead::Runner { run_times: &run_times, elapsed: age, between: 0 };
+        let ahead = Ahead::Runner { run_times: &run_times, elapsed: age, between: 0, surely: true };
         age += queued_delay(age, ahead, SECOND, Limits::default(), UNSPREAD);
         calls += 1;
     }
@@ -170,10 +170,26 @@ fn a_queued_job_behind_a_runner_costs_almost_no_calls() {
 }
 
 #[test]
+fn whether_a_queued_job_has_begun_beside_the_runner_is_looked_now_and_then() {
+    let run_times = RunTimes::learn(&around(14_400.0, 0.1, 30), &[]);
+    let mut asked_at = vec![Duration::ZERO];
+    while let Some(&age) = asked_at.last().filter(|age| age.as_secs() < 3_600) {
+        let ahead =
+            Ahead::Runner { run_times: &run_times, elapsed: age, between: 0, surely: false };
+        asked_at.push(age + queued_delay(age, ahead, SECOND, Limits::default(), UNSPREAD));
+    }
+    assert!((10..=20).contains(&asked_at.len()), "{asked_at:?}");
+    // One that has waited for ten minutes, and begins then, is seen to have within four.
+    let gaps = asked_at.windows(2).filter(|pair| pair[0].as_secs() < 600);
+    assert!(gaps.map(|pair| pair[1] - pair[0]).all(|gap| gap < seconds(240.0)), "{asked_at:?}");
+}
+
+#[test]
 fn a_queued_job_is_asked_about_later_the_more_wait_before_it_and_by_the_prior_where_none_is_seen() {
     let run_times = RunTimes::learn(&around(60.0, 0.2, 30), &[]);
     let behind = |between| {
-        let ahead = Ahead::Runner { run_times: &run_times, elapsed: seconds(30.0), between };
+        let ahead =
+            Ahead::Runner { run_times: &run_times, elapsed: seconds(30.0), between, surely: true };
         queued_delay(seconds(10.0), ahead, SECOND, Limits::default(), UNSPREAD)
     };
     assert!(behind(0) < behind(1) && behind(1) < behind(4));
@@ -249,7 +265,8 @@ proptest! {
         let limits = Limits { shortest: shortest.min(longest), longest: shortest.max(longest) };
         let delay = run_times.next_delay(elapsed, call_worth, limits, random);
         prop_assert!((limits.shortest..=limits.longest).contains(&delay));
-        for ahead in [Ahead::Unseen, Ahead::Runner { run_times: &run_times, elapsed, between }] {
+        let behind = |surely| Ahead::Runner { run_times: &run_times, elapsed, between, surely };
+        for ahead in [Ahead::Unseen, behind(true), behind(false)] {
             let delay = queued_delay(elapsed, ahead, call_worth, limits, random);
             prop_assert!((limits.shortest..=limits.longest).contains(&delay));
         }

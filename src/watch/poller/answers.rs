@@ -8,6 +8,7 @@ use crate::domain::{JobStatus, Observation, Step};
 use crate::source::{JobPage, SourceError};
 use crate::watch::Next;
 use crate::watch::agenda::{Answered, Sight};
+use crate::watch::moment::Moment;
 use crate::watch::poll::{Ignored, Polled};
 use crate::watch::roster::{JobIndex, WorkflowIndex};
 
@@ -15,7 +16,7 @@ impl Run {
     pub(super) fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
         let now = Instant::now();
         match polled {
-            Polled::Answered { observation, observed_at, status, ignored } => {
+            Polled::Answered { observation, seen, status, ignored } => {
                 self.budgets.gets.pacer().succeeded();
                 if let Some(ignored) = ignored {
                     self.tell_ignored(index, observation.status.as_str(), ignored);
@@ -23,8 +24,7 @@ impl Run {
                 let told = Answered {
                     start_time: observation.details.start_time,
                     end_time: observation.details.end_time,
-                    now,
-                    at: observed_at,
+                    seen,
                 };
                 self.settle_answer(index, &observation, status, told);
             }
@@ -67,7 +67,7 @@ impl Run {
     pub(super) fn tell_eta(&self, index: JobIndex) {
         if self.observer.wants_eta()
             && let Some(job) = self.agenda.job(index)
-            && let Some(eta) = self.agenda.eta(index, self.context.clock.now())
+            && let Some(eta) = self.agenda.eta(index, Instant::now())
         {
             self.observer.expected(&job.key, eta);
         }
@@ -91,14 +91,13 @@ impl Run {
         page: Result<JobPage, SourceError>,
         sent_at: Instant,
     ) {
-        let now = Instant::now();
+        let seen = Moment::of(&*self.context.clock);
         let workflow = self.agenda.workflow(index).clone();
         self.observer.listed(&workflow, page.as_ref().map(drop));
         match page {
             Ok(page) => {
                 self.budgets.lists.pacer().succeeded();
-                let at = self.context.clock.now();
-                let (sights, runs) = self.agenda.page_answered(index, page, now, at);
+                let (sights, runs) = self.agenda.page_answered(index, page, seen);
                 for Sight { job, summary, step } in sights {
                     match step {
                         Step::Stale => {
@@ -115,9 +114,9 @@ impl Run {
             }
             Err(error) => {
                 if let SourceError::Throttled { retry_after, .. } = &error {
-                    self.budgets.lists.pacer().throttled(sent_at, now, *retry_after);
+                    self.budgets.lists.pacer().throttled(sent_at, seen.now, *retry_after);
                 }
-                if self.agenda.page_failed(index, &error, now) {
+                if self.agenda.page_failed(index, &error, seen.now) {
                     tracing::info!(%workflow, %error, "its jobs cannot be listed; each is asked about by itself");
                 } else {
                     tracing::debug!(%workflow, %error, "no list of its jobs; asking again");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::task;
-use tokio::time::Instant;
 
 use super::Run;
 use crate::domain::{PastRun, WorkflowKey};
@@ -40,8 +39,7 @@ impl Run {
     pub(super) fn take_in(&mut self, back: Result<Errand, task::JoinError>) {
         let (workflow, error) = match back {
             Ok(Errand::Remembered(workflow, Ok(runs))) => {
-                let at = self.context.clock.now();
-                return self.agenda.remember(&workflow, runs, Instant::now(), at);
+                return self.agenda.remember(&workflow, runs);
             }
             Ok(Errand::Kept(_, Ok(()))) => return,
             Ok(Errand::Remembered(workflow, Err(error)) | Errand::Kept(workflow, Err(error))) => {

@@ -53,3 +53,21 @@ async fn at_shutdown_questions_under_way_are_dropped_at_once() {
     running.await.unwrap();
     assert_eq!(asked_to_stop.elapsed(), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_intervals_are_shorter_after_a_reload_that_counts_from_then_on() {
+    let service = Arc::new(Service::new([(key(1), life(0, 1_000_000))]));
+    let store = memory();
+    let (first, _) = poller(&service, &store, config(600));
+    let left_off = run_for(MINUTE, first, [watched(1)]).await;
+    assert_eq!(service.questions_about_one(), 1, "the next is due in ten minutes");
+    let second = Duration::from_secs(1);
+    let backoff = backoff::Policy { initial: second, max: 2 * second };
+    let (poller, _) = poller(&service, &store, Config { backoff, ..config(5) });
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(poller.run(given(left_off), stop.clone()));
+    sleep(5 * second + second / 10).await;
+    assert_eq!(service.questions_about_one(), 2);
+    stop.cancel();
+    running.await.unwrap();
+}

@@ -99,21 +99,16 @@ async fn with_lists_every_end_is_told_about_as_soon_as_lists_can_tell_it() {
     assert!(outcome.percentile(50) <= 1.2, "{outcome}");
     assert!(outcome.percentile(95) <= 2.2, "{outcome}");
     assert!(outcome.percentile(99) <= 2.5, "{outcome}");
-    // A first and a last look at each, and pages as fast as they may be asked for.
-    assert!(outcome.gets <= 2 * JOBS + 40 && outcome.pages <= 605, "{outcome}");
+    // A first and a last look at each, pages as fast as they may be asked for, and the last ten or so one by one: the list
+    // still has eight pages then.
+    assert!(outcome.gets <= 2 * JOBS + 30 && outcome.pages <= 605, "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_lists_delays_are_those_of_asking_about_each_in_turn() {
     let perfect = perfect_turns();
     for call_worth in [HARDLY_ANY, Duration::from_secs(1)] {
-        // The spread of the intervals is drawn anew in each: the one in the middle counts.
-        let mut outcomes = Vec::new();
-        for _ in 0..7 {
-            outcomes.push(follow_all(false, call_worth).await);
-        }
-        outcomes.sort_by(|a, b| a.percentile(95).total_cmp(&b.percentile(95)));
-        let outcome = &outcomes[outcomes.len() / 2];
+        let outcome = follow_all(false, call_worth).await;
         assert!(outcome.percentile(95) <= 1.15 * perfect.percentile(95), "{outcome} ({perfect})");
         assert!(outcome.gets <= perfect.gets, "{outcome} ({perfect})");
     }

@@ -42,6 +42,8 @@ pub(super) struct Log {
     /// The next question of each kind is answered with this `Retry-After`.
     pub(super) get_pause: Option<Duration>,
     pub(super) list_pause: Option<Duration>,
+    /// Questions about these fail.
+    pub(super) unreachable: HashSet<JobKey>,
     pub(super) under_way: HashSet<JobKey>,
     pub(super) asked_twice_at_once: bool,
     pub(super) tokens: f64,
@@ -136,6 +138,9 @@ impl JobSource for Service {
         assert!(!panics, "a planted defect");
         if let Some(pause) = pause {
             return Err(throttled(Some(pause)));
+        }
+        if self.log.lock().unwrap().unreachable.contains(job) {
+            return Err(SourceError::Unavailable { message: "503".into() });
         }
         if !admitted {
             return Err(throttled(None));
