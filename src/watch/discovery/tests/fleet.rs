@@ -89,6 +89,7 @@ fn watch_over(
         metrics: Metrics::new().unwrap(),
         observer: Arc::new(Nobody),
         recorded: channel::channel(()).0,
+        seed: 7,
         heartbeat: Heartbeat::new(),
     };
     tokio::spawn(discovery.run(give, stop.clone()));
