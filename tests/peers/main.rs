@@ -9,6 +9,7 @@
 
 mod event_ids;
 mod metrics;
+mod roles;
 mod simulator;
 mod sns;
 mod support;

@@ -57,7 +57,10 @@ fn without_credentials(error: &CredentialsError) -> SourceError {
     if let Some(refused) = find::<NotAssumed>(error).filter(|error| error.is_answer()) {
         return without_role(refused);
     }
-    let message = causes(error);
+    let message = match find::<NotAssumed>(error) {
+        Some(error) => causes(error),
+        None => causes(error),
+    };
     // Providers that ask others hand on what those say.
     let first = chain(error).filter_map(|error| error.downcast_ref()).last().unwrap_or(error);
     match first {
