@@ -1,7 +1,7 @@
 # A static binary on an empty image: nothing to patch but matchwatch itself, and no shell for an intruder.
-# musl is fine here: the program is one thread that waits, so its slower allocator shows in no benchmark, and Rust's own
-# musl (1.2.5) resolves names over TCP too. Who wants the `command` notifier copies the binary onto an image that has
-# the programs: COPY --from=matchwatch /usr/local/bin/matchwatch /usr/local/bin/
+# musl is fine here: the program brings its own allocator, and Rust's own musl (1.2.5) resolves names over TCP too. Who
+# wants the `command` notifier copies the binary onto an image that has the programs:
+# COPY --from=matchwatch /usr/local/bin/matchwatch /usr/local/bin/
 
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update \

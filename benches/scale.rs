@@ -21,14 +21,22 @@ mod serve;
 mod service;
 
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use matchwatch::clock::{Clock, SystemClock};
+use mimalloc::MiMalloc;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 use figures::{quantile, to_tenths};
 use polls::{Load, Polls};
 use service::Service;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Watched jobs.
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
@@ -42,6 +50,8 @@ const MOST_SECONDS: f64 = 2.0;
 
 const ROUNDS: usize = 5;
 const STARTS: usize = 3;
+/// A poller that takes longer is broken.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -128,7 +138,7 @@ async fn measure() -> anyhow::Result<(Vec<Row>, f64)> {
     let mut full = vec![Vec::new(); SIZES.len()];
     for _ in 0..ROUNDS {
         for (rounds, count) in full.iter_mut().zip(SIZES) {
-            rounds.push(polls("full", count, &service.url())?.cpu_micros);
+            rounds.push(polls("full", count, &service.url()).await?.cpu_micros);
         }
     }
     let alone = resident(&service, 1).await?;
@@ -142,7 +152,7 @@ async fn measure() -> anyhow::Result<(Vec<Row>, f64)> {
             most_resident_mib: mib(most_bytes),
             bytes_per_job: (as_float(bytes) - as_float(alone.0)) / as_float(count as u64),
             cpu_micros: quantile(rounds, 0.5),
-            late_millis: polls("steady", count, &service.url())?.late_millis,
+            late_millis: polls("steady", count, &service.url()).await?.late_millis,
         });
     }
     Ok((rows, start_seconds))
@@ -167,17 +177,22 @@ async fn resident(service: &Service, count: usize) -> anyhow::Result<(u64, u64)>
 }
 
 /// Measures polls in a process that sees nothing of this machine's AWS configuration.
-fn polls(load: &str, count: usize, url: &str) -> anyhow::Result<Polls> {
+async fn polls(load: &str, count: usize, url: &str) -> anyhow::Result<Polls> {
     let folder = tempfile::tempdir()?;
-    let output = Command::new(std::env::current_exe()?)
+    let process = Command::new(std::env::current_exe()?)
         .args(["--polls", load, &count.to_string(), url])
         .arg(folder.path())
         .env_clear()
         .env("AWS_ACCESS_KEY_ID", "bench")
         .env("AWS_SECRET_ACCESS_KEY", "bench")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()?;
+        .kill_on_drop(true)
+        .spawn()?;
+    let output = timeout(PATIENCE, process.wait_with_output())
+        .await
+        .with_context(|| format!("{count} jobs: no end of {load} polls"))??;
     ensure!(output.status.success(), "{count} jobs: {}", output.status);
     Ok(serde_json::from_slice(&output.stdout)?)
 }

@@ -1,10 +1,14 @@
 //! README's claim on starting: `matchwatch wait` on a job that has already ended, beside
-//! `aws entityresolution get-matching-job`, both from a cold start against the same local simulator.
+//! `aws entityresolution get-matching-job` and a program that does no more than ask by the SDK's client, all from a cold
+//! start against the same local simulator.
 //!
 //! `cargo bench --bench wait_start` prints a table and one line of JSON; with `-- --check` it exits 1 where a bar is
 //! missed. Linux only: memory is read from /proc.
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+
+#[path = "wait_start/bare.rs"]
+mod bare;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -36,7 +40,14 @@ status = "SUCCEEDED"
 "#;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let check = std::env::args().any(|argument| argument == "--check");
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, url] = &*arguments
+        && flag == "--bare"
+    {
+        bare::answer(url)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let check = arguments.iter().any(|argument| argument == "--check");
     let folder = tempfile::tempdir()?;
     let simulator = Simulator::start(folder.path())?;
     let ours = Program { name: "matchwatch wait", command: || wait(&simulator.url), runs: 40 };
@@ -46,14 +57,20 @@ fn main() -> anyhow::Result<ExitCode> {
         command: || get_matching_job(&aws_cli, &simulator.url),
         runs: 10,
     };
-    let (ours, theirs) = (ours.measure()?, theirs.measure()?);
+    let own = std::env::current_exe()?;
+    let bare = Program {
+        name: "the SDK's client alone",
+        command: || bare_sdk(&own, &simulator.url),
+        runs: 40,
+    };
+    let (ours, theirs, bare) = (ours.measure()?, theirs.measure()?, bare.measure()?);
     let times_faster = theirs.millis / ours.millis;
     let met =
         ours.millis <= MOST_MILLIS && ours.mib <= MOST_MIB && times_faster >= LEAST_TIMES_FASTER;
 
     println!("One answer on a job that has ended, from a cold start (medians)\n");
     println!("{:<40} {:>9} {:>13}", "", "wall, ms", "resident, MiB");
-    for row in [&ours, &theirs] {
+    for row in [&ours, &theirs, &bare] {
         println!("{:<40} {:>9.1} {:>13.1}", row.name, row.millis, row.mib);
     }
     println!("\nmatchwatch is {times_faster:.0} times faster.");
@@ -67,6 +84,7 @@ fn main() -> anyhow::Result<ExitCode> {
             "bench": "wait_start",
             "matchwatch": ours.json(),
             "aws_cli": theirs.json(),
+            "bare_sdk": bare.json(),
             "times_faster": to_tenths(times_faster),
             "met": met,
         })
@@ -119,6 +137,13 @@ fn get_matching_job(aws_cli: &Path, endpoint: &str) -> Command {
     command.args(["entityresolution", "get-matching-job"]);
     command.args(["--workflow-name", WORKFLOW, "--job-id", JOB]);
     command.args(["--output", "json", "--endpoint-url", endpoint]);
+    command
+}
+
+/// This program, to do what the least of programs would.
+fn bare_sdk(own: &Path, endpoint: &str) -> Command {
+    let mut command = clean(own);
+    command.args(["--bare", endpoint]);
     command
 }
 

@@ -116,6 +116,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
     ("hyper_util", &["source/entity_resolution"]),
     ("indicatif", &["cli"]),
+    ("mimalloc", &["main"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),
     ("rustls", &["tls"]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::outcome::Outcome;
+use super::outcome::Row;
 
 /// A figure and the most that it may be.
 pub(crate) struct Bar {
@@ -38,13 +38,12 @@ impl Bar {
 }
 
 pub(crate) fn of(
-    listed: &Outcome,
-    denied: &Outcome,
-    turns: &Outcome,
-    standard: &Outcome,
-    adaptive: &Outcome,
+    listed: &Row,
+    denied: &Row,
+    turns: &Row,
+    standard: &Row,
+    adaptive: &Row,
 ) -> Vec<Bar> {
-    let requests = |outcome: &Outcome| outcome.requests() as f64;
     let mut bars: Vec<Bar> = [(50, 1.2), (95, 2.2), (99, 2.5)]
         .map(|(share, most)| {
             Bar::at_most(format!("with lists: p{share}, s"), most, listed.percentile(share))
@@ -58,7 +57,7 @@ pub(crate) fn of(
     bars.push(Bar::at_most(
         "lists denied: requests over boto3's, adaptive",
         1.1,
-        requests(denied) / requests(adaptive),
+        denied.requests() / adaptive.requests(),
     ));
     for ours in [listed, denied] {
         let bar = |what: &str, is| Bar::at_most(format!("{}: {what}", ours.name), 0.0, is);
@@ -69,7 +68,7 @@ pub(crate) fn of(
             0.01,
             ours.throttled_later(),
         ));
-        bars.push(bar("errors surfaced", ours.errors as f64));
+        bars.push(bar("errors surfaced", ours.errors() as f64));
         for theirs in [standard, adaptive] {
             for share in [50, 95, 99] {
                 bars.push(Bar::below(
@@ -83,8 +82,8 @@ pub(crate) fn of(
     for theirs in [standard, adaptive] {
         bars.push(Bar::below(
             format!("{}: requests, beside {}", listed.name, theirs.name),
-            requests(theirs),
-            requests(listed),
+            theirs.requests(),
+            listed.requests(),
         ));
     }
     bars

@@ -37,8 +37,7 @@ pub(crate) async fn matchwatch(workload: &Workload, may_list: bool) -> anyhow::R
         simulator.url,
         workload.ids(),
     );
-    let name = if may_list { "matchwatch, with lists" } else { "matchwatch, lists denied" };
-    measure(name, workload, &simulator, serve(folder.path(), &configuration, workload)).await
+    measure(workload, &simulator, serve(folder.path(), &configuration, workload)).await
 }
 
 async fn serve(folder: &Path, configuration: &str, workload: &Workload) -> anyhow::Result<Told> {
@@ -106,12 +105,11 @@ pub(crate) async fn boto3(workload: &Workload, mode: &str) -> anyhow::Result<Out
             }
         }
     };
-    measure(&format!("boto3, {mode} retries"), workload, &simulator, follow).await
+    measure(workload, &simulator, follow).await
 }
 
 /// Waits until all ends are told, and counts.
 async fn measure(
-    name: &str,
     workload: &Workload,
     simulator: &Simulator,
     follow: impl Future<Output = anyhow::Result<Told>>,
@@ -121,13 +119,13 @@ async fn measure(
         simulator.counts().await
     };
     let (told, early) = tokio::join!(timeout(LONGEST, follow), early);
-    let (told, errors) = told.with_context(|| format!("{name}: not all ends were told"))??;
+    let (told, errors) = told.context("not all ends were told")??;
     let (early, all): (Counts, Counts) = (early?, simulator.counts().await?);
     let ended = simulator.endings().await?;
     let delay = |job: &&str| Some(told.get(*job)? - ended.get(*job)?);
     let delays: Option<Vec<f64>> = workload.ids().iter().map(delay).collect();
-    let delays = delays.with_context(|| format!("{name}: a job's end is missing"))?;
-    Ok(Outcome::new(name, delays, early, all, errors))
+    let delays = delays.context("a job's end is missing")?;
+    Ok(Outcome::new(delays, early, all, errors))
 }
 
 /// The Python with boto3 that scripts/test installs.

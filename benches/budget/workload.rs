@@ -21,13 +21,15 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    pub(crate) fn new() -> Self {
+    /// Another one for each number.
+    pub(crate) fn new(number: u64) -> Self {
+        let first = number * JOBS + 1;
         let job = |number: u64| {
             let drawn = mix(number);
             let millis = SHORTEST + drawn % (LONGEST - SHORTEST);
             (format!("{:016x}{drawn:016x}", mix(drawn)), millis)
         };
-        Self { jobs: (1..=JOBS).map(job).collect() }
+        Self { jobs: (first..first + JOBS).map(job).collect() }
     }
 
     pub(crate) fn ids(&self) -> Vec<&str> {

@@ -29,15 +29,19 @@ use crate::process::cpu_time;
 /// Polls over HTTP before anything is measured, and those that are.
 const WARM_UP: usize = 1_000;
 const POLLS: usize = 5_000;
-/// Far beyond what one process can send.
-const LIFTED: f64 = 1e6;
+/// Far beyond what so many jobs want to be asked.
+const LIFTED: f64 = 1e9;
 /// Where lateness is measured, so many jobs are due about every two seconds, and the others in ten minutes.
 const OFTEN: usize = 1_000;
+/// How long jobs have run. By the rule for workflows without a past, the interval is twice the root of age times worth:
+/// 2 ms, or 2 s, for the younger ones.
+const YOUNG: Duration = Duration::from_secs(1_000);
+const OLD: Duration = Duration::from_hours(24 * 365 * 3);
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
-    /// Every job is due at any time: the cost of a poll, with 32 under way.
+    /// Every job is due again 2 ms after its answer, so that all stand in line: the cost of a poll, with 32 under way.
     Full,
     /// About 500 jobs are due each second, however many wait: how late they are asked about.
     Steady,
@@ -91,11 +95,8 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
     };
     let nobody: Arc<[Arc<str>]> = Arc::default();
     let watched = jobs(count).enumerate().map(|(number, key)| {
-        // By the rule for workflows without a past, the interval is twice the root of age times worth.
-        let age = match number < OFTEN {
-            true => Duration::from_secs(1_000),
-            false => Duration::from_hours(24 * 365 * 3),
-        };
+        let is_young = load == Load::Full || number < OFTEN;
+        let age = if is_young { YOUNG } else { OLD };
         WatchedJob {
             key,
             status: Some(JobStatus::Running),

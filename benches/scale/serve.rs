@@ -15,7 +15,7 @@ use matchwatch::store::{Change, SqliteConfig, SqliteStore, Store, Telling};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::jobs::{OF_ONE_WORKFLOW, jobs};
+use crate::jobs::{jobs, of_one_workflow};
 use crate::process::resident;
 use crate::service::Service;
 
@@ -105,7 +105,7 @@ fn configuration(url: &str, count: usize, folder: &Path) -> String {
          [[notifier]]\nname = \"nobody\"\ntype = \"stdout\"\nstatuses = [\"FAILED\"]\n"
     );
     let jobs: Vec<JobKey> = jobs(count).collect();
-    for of_workflow in jobs.chunks(OF_ONE_WORKFLOW) {
+    for of_workflow in jobs.chunks(of_one_workflow(count)) {
         let ids: Vec<_> = of_workflow.iter().map(|job| &job.job_id).collect();
         let workflow = &of_workflow[0].workflow_name;
         // A list of strings is written in TOML as Rust prints it.

@@ -14,6 +14,7 @@ pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
 }
 
 /// To the tenth: more would be noise.
+#[allow(dead_code, reason = "not every bench rounds so")]
 pub(crate) fn to_tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

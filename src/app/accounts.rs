@@ -1,6 +1,5 @@
 //! Who is asked, about what, and by whom.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::watch as channel;
@@ -9,7 +8,7 @@ use super::StartError;
 use crate::aws::Aws;
 use crate::clock::SystemClock;
 use crate::config::{Settings, WatchSettings};
-use crate::domain::{JobKey, Routing};
+use crate::domain::{JobKey, JobSet, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{self, EntityResolution, JobStarter};
@@ -102,7 +101,7 @@ pub(super) async fn watched_jobs(
 }
 
 /// All jobs that the watches name.
-pub(super) fn named_jobs(settings: &Settings) -> HashSet<JobKey> {
+pub(super) fn named_jobs(settings: &Settings) -> JobSet {
     settings.watches.iter().flat_map(jobs_of).collect()
 }
 

@@ -1,11 +1,11 @@
 //! Watches that find their jobs: what they look for, and what they found before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::plan::Base;
 use crate::config::Settings;
-use crate::domain::{JobKey, JobKind, WatchKey};
+use crate::domain::{JobKind, JobSet, WatchKey};
 use crate::heartbeat::Heartbeat;
 use crate::store::StoreError;
 use crate::watch::{Account, Budget, Discovery, Observer, Rule, WatchedJob};
@@ -42,7 +42,7 @@ impl Base {
         &self,
         account: &Arc<str>,
         rules: &Rules,
-        named: &HashSet<JobKey>,
+        named: &JobSet,
     ) -> Result<Vec<WatchedJob>, StoreError> {
         let mut found = Vec::new();
         for (&kind, rules) in rules {
@@ -74,7 +74,7 @@ impl Base {
         settings: &Settings,
         account: &Account,
         rules: Rules,
-        named: &Arc<HashSet<JobKey>>,
+        named: &Arc<JobSet>,
         lists: &Budget,
         observer: &Arc<dyn Observer>,
     ) -> Vec<Discovery> {

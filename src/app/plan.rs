@@ -1,6 +1,6 @@
 //! What settings come to: everything built that can fail to be, and nothing running yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::deliver::Worker;
-use crate::domain::{JobKey, JobStatus};
+use crate::domain::{JobSet, JobStatus};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::Stdout;
@@ -81,7 +81,7 @@ impl Base {
         aws: &Aws,
         settings: &Settings,
         limits: &KnownLimits,
-        named: &Arc<HashSet<JobKey>>,
+        named: &Arc<JobSet>,
     ) -> Result<Vec<PlannedAccount>, StartError> {
         let routing = routing(settings);
         let mut accounts = Vec::new();

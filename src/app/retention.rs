@@ -1,6 +1,5 @@
 //! Forgets what is old: a pass at the start and every hour, in batches that let others have their turn.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
-use crate::domain::JobKey;
+use crate::domain::JobSet;
 use crate::metrics::Metrics;
 use crate::store::{Position, Retention, Store, StoreError};
 
@@ -27,7 +26,7 @@ pub(super) struct Janitor {
     pub(super) metrics: Metrics,
     pub(super) retain: Duration,
     /// Jobs that the configuration names.
-    pub(super) watched: Arc<HashSet<JobKey>>,
+    pub(super) watched: Arc<JobSet>,
 }
 
 impl Janitor {
@@ -73,7 +72,7 @@ mod tests {
 
     use super::*;
     use crate::clock::TokioClock;
-    use crate::domain::{Event, JobDetails, JobKind, JobStatus, Message, Transition};
+    use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
     use crate::store::{Change, MemoryStore, Telling};
 
     const DAY: Duration = Duration::from_hours(24);
@@ -112,7 +111,7 @@ mod tests {
             clock,
             metrics: Metrics::new().unwrap(),
             retain: 90 * DAY,
-            watched: Arc::new(HashSet::from([job("watched")])),
+            watched: Arc::new(JobSet::from_iter([job("watched")])),
         };
         let started = Instant::now();
         let run = tokio::spawn(janitor.run(stop.clone()));

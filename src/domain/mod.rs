@@ -7,6 +7,7 @@ mod details;
 mod discovery;
 mod event;
 mod job;
+mod job_set;
 mod pattern;
 mod quality;
 mod redelivery;
@@ -25,6 +26,7 @@ pub use job::{
     JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,
     WorkflowKey,
 };
+pub use job_set::JobSet;
 pub use pattern::NamePattern;
 pub use quality::{Amount, Gate, GateFailure, Gates, NoAmount, Share};
 pub use redelivery::{Redelivered, Redelivery};

@@ -1,11 +1,10 @@
 //! What is forgotten, and when.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::JobKey;
+use crate::domain::JobSet;
 
 /// What may be forgotten: deliveries made before an instant, the events that no delivery is left of, and the ended
 /// jobs that no event is left of. Never what is pending or was given up.
@@ -14,7 +13,7 @@ pub struct Retention {
     /// What is as old as this or younger stays.
     pub before: Timestamp,
     /// Jobs that stay: one that is still watched and forgotten would be told again.
-    pub watched: Arc<HashSet<JobKey>>,
+    pub watched: Arc<JobSet>,
 }
 
 /// How far one pass over the store has got.

@@ -132,20 +132,22 @@ impl Agenda {
         let now = seen.now;
         let key = job.key.workflow();
         let (workflow, is_new) = self.roster.enlist(&key, self.config.backoff);
-        let place = job.place.unwrap_or_else(|| {
-            let known = job.status.zip(job.since);
-            let sightings =
-                known.map(|(status, since)| Sightings::resumed(status, seen.place(since)));
-            let sightings = sightings.unwrap_or_default();
-            Place { ask_at: now, sightings, record: Record::default() }
-        });
+        let (ask_at, sightings, record) = match job.place {
+            Some(place) => (place.ask_at, *place.sightings, place.record),
+            None => {
+                let known = job.status.zip(job.since);
+                let sightings =
+                    known.map(|(status, since)| Sightings::resumed(status, seen.place(since)));
+                (now, sightings.unwrap_or_default(), Record::default())
+            }
+        };
         let tracked = Tracked {
             workflow,
             notifiers: job.notifiers,
             status: job.status,
-            submitted_at: place.sightings.start_time(),
-            sightings: place.sightings,
-            record: place.record,
+            submitted_at: sightings.start_time(),
+            sightings,
+            record,
             answered_at: now,
             interval: Duration::ZERO,
             weight: None,
@@ -160,7 +162,7 @@ impl Agenda {
         let rate = self.budgets.gets.pacer().rate();
         let longest = self.limits_of(self.expected, rate).longest;
         let latest = now + longest.max(self.config.backoff.max);
-        self.gets.schedule(index, place.ask_at.min(latest));
+        self.gets.schedule(index, ask_at.min(latest));
         Some(Followed { new_workflow: is_new.then_some(key) })
     }
 
@@ -175,7 +177,7 @@ impl Agenda {
                 false => job.answered_at + job.interval,
             };
             let ask_at = waiting.get(&index).copied().unwrap_or_else(otherwise);
-            (job.key, Place { ask_at, sightings: job.sightings, record: job.record })
+            (job.key, Place { ask_at, sightings: Box::new(job.sightings), record: job.record })
         };
         roster.into_jobs().map(place).collect()
     }

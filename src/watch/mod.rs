@@ -103,7 +103,8 @@ pub struct WatchedJob {
 #[derive(Debug, Clone)]
 pub struct Place {
     ask_at: Instant,
-    sightings: Sightings,
+    /// In a box: most jobs that are to be followed have no place yet, and wait by the million.
+    sightings: Box<Sightings>,
     record: Record,
 }
 

@@ -60,6 +60,18 @@ pub(super) struct Told {
     pub(super) unknown: bool,
 }
 
+impl From<JobIndex> for usize {
+    fn from(index: JobIndex) -> Self {
+        index.0
+    }
+}
+
+impl From<WorkflowIndex> for usize {
+    fn from(index: WorkflowIndex) -> Self {
+        index.0
+    }
+}
+
 /// All live jobs and their workflows.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
@@ -78,7 +90,7 @@ impl Roster {
     }
 
     pub(super) fn expect(&mut self, jobs: usize) {
-        self.jobs.reserve(jobs);
+        self.jobs.reserve_exact(jobs);
     }
 
     /// The place of a workflow, and whether it is new here.

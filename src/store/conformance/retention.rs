@@ -1,15 +1,14 @@
 //! What every store forgets, and what it never does.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{
     HOOK, TOPIC, at, change, commit, dead, delivered, due_events, event, job, message, only_due,
     retry, told_to,
 };
-use crate::domain::JobKey;
 use crate::domain::JobStatus::{Failed, Queued, Running, Succeeded};
 use crate::domain::Redelivery;
+use crate::domain::{JobKey, JobSet};
 use crate::store::{Position, Retention, Store};
 
 /// One whole pass in batches of `limit`; says how much is gone.
@@ -19,7 +18,7 @@ pub(in crate::store) async fn forget_in_batches(
     watched: &[JobKey],
     limit: usize,
 ) -> usize {
-    let watched: HashSet<_> = watched.iter().cloned().collect();
+    let watched: JobSet = watched.iter().cloned().collect();
     let retention = Retention { before: at(second), watched: Arc::new(watched) };
     let (mut removed, mut position) = (0, Some(Position::default()));
     while let Some(from) = position {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::followed::Followed;
 use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
-use crate::domain::{JobKey, JobKind, JobSummary, WorkflowKey};
+use crate::domain::{JobKey, JobKind, JobSet, JobSummary, WorkflowKey};
 use crate::metrics::Metrics;
 use crate::source::{JobPage, Operation, SourceError, WorkflowPage};
 use crate::store::{Standing, Store, StoreError};
@@ -33,7 +33,7 @@ pub(super) struct Context {
     pub(super) retain: Duration,
     pub(super) backoff: Policy,
     /// Jobs that watches name: these find their way by themselves.
-    pub(super) named: Arc<HashSet<JobKey>>,
+    pub(super) named: Arc<JobSet>,
     /// The account's calls for lists, which others make, too.
     pub(super) lists: Budget,
     /// Those of them that are made here.

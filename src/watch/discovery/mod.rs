@@ -6,6 +6,7 @@
 //!  watches   listed now and then   when      how far     is it new?
 //! ```
 
+mod due;
 mod followed;
 mod judgement;
 mod look;
@@ -25,14 +26,15 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::Account;
-use super::{Budget, Observer, Place, Scheduler, WatchedJob};
+use super::{Budget, Observer, Place, WatchedJob};
 use crate::backoff::Policy;
 use crate::clock::SharedClock;
-use crate::domain::{JobKey, JobKind, NamePattern, Start, WorkflowKey};
+use crate::domain::{JobKey, JobKind, JobSet, NamePattern, Start, WorkflowKey};
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::Metrics;
 use crate::source::SourceError;
 use crate::store::Store;
+use due::Due;
 use followed::Followed;
 use look::{Context, Failure};
 use rounds::Rounds;
@@ -77,7 +79,7 @@ pub struct Discovery {
     /// Which are followed. The first that fits a workflow decides about all of its jobs.
     pub rules: Vec<Arc<Rule>>,
     /// Jobs that watches name: they are followed already.
-    pub named: Arc<HashSet<JobKey>>,
+    pub named: Arc<JobSet>,
     /// What survives.
     pub store: Arc<dyn Store>,
     /// The time.
@@ -153,7 +155,7 @@ struct Run {
     context: Arc<Context>,
     rules: Vec<Arc<Rule>>,
     observer: Arc<dyn Observer>,
-    tasks: Scheduler<Task>,
+    tasks: Due<Task>,
     rounds: Rounds,
     /// `None` where it is being looked through.
     followed: HashMap<Arc<str>, Option<Box<Followed>>>,
@@ -186,7 +188,7 @@ impl Run {
             context: Arc::new(context),
             rules,
             observer: discovery.observer,
-            tasks: Scheduler::new(),
+            tasks: Due::new(),
             rounds: Rounds::new(now),
             followed: HashMap::new(),
             gone: HashSet::new(),
@@ -195,7 +197,7 @@ impl Run {
         };
         run.follow_those_that_are_named(now);
         if run.list_interval().is_some() {
-            run.tasks.schedule(Task::Workflows, now);
+            run.tasks.set(Task::Workflows, now);
         }
         run.show();
         run
@@ -235,7 +237,7 @@ impl Run {
         let round = self.rounds.add(rule.interval);
         let workflow = Followed::new(key, Arc::clone(rule), round);
         self.followed.insert(Arc::clone(&name), Some(Box::new(workflow)));
-        self.tasks.schedule(Task::Look(name), now);
+        self.tasks.set(Task::Look(name), now);
     }
 
     /// Begins what is due. Returns when to look again.
@@ -243,8 +245,8 @@ impl Run {
         let now = Instant::now();
         let look_again = now + heartbeat::PERIOD;
         while self.errands.len() < CONCURRENCY {
-            let Some((task, _)) = self.tasks.take_due(now) else {
-                return self.tasks.next_deadline().map_or(look_again, |due| due.min(look_again));
+            let Some(task) = self.tasks.take(now) else {
+                return self.tasks.next().map_or(look_again, |due| due.min(look_again));
             };
             let context = Arc::clone(&self.context);
             match task {
@@ -254,7 +256,6 @@ impl Run {
                 Task::Look(name) => {
                     let Some(mut workflow) = self.followed.get_mut(&name).and_then(Option::take)
                     else {
-                        self.tasks.give_back(&Task::Look(name), None);
                         continue;
                     };
                     self.errands.spawn(async move {
@@ -284,10 +285,11 @@ impl Run {
     fn start_over(&mut self, now: Instant) {
         let away: Vec<_> = self.followed.extract_if(|_, workflow| workflow.is_none()).collect();
         for (name, _) in away {
-            self.tasks.give_back(&Task::Look(Arc::clone(&name)), None);
             self.follow(name, now);
         }
-        self.tasks.give_back(&Task::Workflows, Some(now + DENIED_INTERVAL));
+        if self.list_interval().is_some() {
+            self.tasks.set(Task::Workflows, now + DENIED_INTERVAL);
+        }
     }
 
     /// The workflows were listed, or not.
@@ -306,7 +308,7 @@ impl Run {
                 now + if is_refusal(error) { interval.max(DENIED_INTERVAL) } else { interval }
             }
         };
-        self.tasks.give_back(&Task::Workflows, Some(due));
+        self.tasks.set(Task::Workflows, due);
         let Ok(names) = names else { return };
         if self.troubles.remove(ALL).is_some() {
             tracing::info!(%account, "the workflows can be listed again");
@@ -332,8 +334,7 @@ impl Run {
             self.gone.insert(name);
             return;
         }
-        self.tasks.take(&Task::Look(Arc::clone(&name)));
-        self.tasks.give_back(&Task::Look(Arc::clone(&name)), None);
+        self.tasks.remove(&Task::Look(Arc::clone(&name)));
         self.troubles.remove(&name);
         if self.followed.remove(&name).is_some() {
             tracing::info!(account = %self.context.account.name, workflow = &*name, "the workflow is gone");
@@ -371,7 +372,7 @@ impl Run {
             }
         }
         self.followed.insert(Arc::clone(&name), Some(workflow));
-        self.tasks.give_back(&Task::Look(Arc::clone(&name)), Some(due));
+        self.tasks.set(Task::Look(Arc::clone(&name)), due);
         if is_gone {
             self.forget(name);
         }

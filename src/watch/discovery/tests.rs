@@ -41,7 +41,7 @@ struct Stage {
     clock: SharedClock,
     metrics: Metrics,
     lists: Budget,
-    named: HashSet<JobKey>,
+    named: Vec<JobKey>,
 }
 
 impl Stage {
@@ -53,7 +53,7 @@ impl Stage {
             clock,
             metrics: Metrics::new().unwrap(),
             lists: Budget::new(2.5),
-            named: HashSet::new(),
+            named: Vec::new(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Stage {
             },
             kind: JobKind::Matching,
             rules: rules.to_vec(),
-            named: Arc::new(self.named.clone()),
+            named: Arc::new(self.named.iter().cloned().collect()),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             backoff: Policy { initial: Duration::from_secs(1), max: MINUTE },

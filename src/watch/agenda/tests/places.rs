@@ -9,7 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 impl Play {
     /// Follows a job that is not due before `ask_at`.
     fn take_over(&mut self, number: usize, ask_at: Instant) {
-        let place = Place { ask_at, sightings: Sightings::default(), record: Record::default() };
+        let place = Place { ask_at, sightings: Box::default(), record: Record::default() };
         let job = WatchedJob {
             key: job_key(number),
             status: None,

@@ -87,7 +87,7 @@ async fn jobs_that_a_watch_names_are_not_found_besides() {
     let mut stage = Stage::new();
     stage.service.job("customers", "named", 10.0, 900.0);
     stage.service.job("customers", "other", 10.0, 900.0);
-    stage.named.insert(key("customers", "named"));
+    stage.named.push(key("customers", "named"));
     let mut running = stage.start(&[Stage::rule("*", Start::New)]);
     sleep(10 * MINUTE).await;
     assert_eq!(running.found(), ["other"]);
