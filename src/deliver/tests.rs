@@ -15,16 +15,12 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Config, Stop, Worker};
 use crate::backoff;
 use crate::clock::{SharedClock, TokioClock};
-use crate::domain::{
-    Alarm, Event, FollowedWorkflow, JobDetails, JobKey, JobKind, JobStatus, Message, PastRun,
-    Redelivered, Redelivery, Transition, WatchKey, WorkflowKey,
-};
+use crate::domain::{Event, JobDetails, JobKey, JobKind, JobStatus, Message, Transition};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::{Notifier, Outcome};
 use crate::store::{
-    Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Raising, Recorded,
-    Resolving, Retention, Settlement, Standing, Store, StoreError, Telling,
+    Change, Delivery, DeliveryId, Double, MemoryStore, Settlement, Store, StoreError, Telling,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -297,96 +293,39 @@ async fn stopping_at_once_leaves_the_attempt_under_way_in_the_outbox() {
 }
 
 /// A store whose first event cannot be read, and that takes no word of it.
-struct Ruined;
+#[derive(Default)]
+struct Ruined(MemoryStore);
 
 #[async_trait]
-impl Store for Ruined {
-    async fn due(&self, _: &str, _: Timestamp, _: usize) -> Result<Vec<Delivery>, StoreError> {
+impl Double for Ruined {
+    fn behind(&self) -> &MemoryStore {
+        &self.0
+    }
+
+    async fn due_besides(
+        &self,
+        _: &[DeliveryId],
+        _: &str,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
         Err(StoreError::Damaged {
             delivery: DeliveryId(1),
             event_id: "0".to_owned(),
             source: "nothing is there".into(),
         })
     }
+
     async fn settle(&self, _: DeliveryId, _: &Settlement) -> Result<(), StoreError> {
         Err(StoreError::Unusable("full".to_owned()))
     }
-    async fn next_due(&self, _: &str, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        Ok(None)
-    }
-    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
-        Ok(vec![None; jobs.len()])
-    }
-    async fn learn(&self, _: &WorkflowKey, _: &[PastRun]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn past_runs(&self, _: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn record(&self, _: &Change) -> Result<Recorded, StoreError> {
-        Ok(Recorded::Superseded(None))
-    }
-    async fn live_jobs(&self, _: &str, _: JobKind) -> Result<Vec<(JobKey, Standing)>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn first_sight(&self, _: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
-        Ok(now)
-    }
-    async fn follow(&self, _: &WorkflowKey, _: Timestamp) -> Result<FollowedWorkflow, StoreError> {
-        Err(StoreError::Unusable("full".to_owned()))
-    }
-    async fn pass_over(&self, _: &WorkflowKey, _: &str, _: &[Arc<str>]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn keep_watches(&self, _: &[WatchKey]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn raise(&self, _: &Raising) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn resolve(&self, _: &Resolving) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn open_alarms(&self, _: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn hasten(
-        &self,
-        _: &str,
-        _: Timestamp,
-        _: Duration,
-        _: Timestamp,
-    ) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-    async fn redeliver(
-        &self,
-        _: &Redelivery,
-        _: &[Arc<str>],
-        _: Timestamp,
-    ) -> Result<Redelivered, StoreError> {
-        Ok(Redelivered::default())
-    }
-    async fn abandon(&self, _: &str, _: Timestamp, _: &str, _: usize) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-    async fn prune(&self, _: &Retention, _: Position, _: usize) -> Result<Pruned, StoreError> {
-        Ok(Pruned { removed: 0, next: None })
-    }
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn check_writable(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn close(&self) {}
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_damaged_and_full_holds_up_no_stop() {
     let office = Office::open();
     let receiver = Receiver::new(Duration::ZERO, &[]);
-    let worker = office.hire_for(Arc::new(Ruined), "hook", &receiver);
+    let worker = office.hire_for(Arc::new(Ruined::default()), "hook", &receiver);
     sleep(HOUR).await;
     office.stop.drain.cancel();
     timeout(Duration::from_secs(1), worker).await.expect("stops").unwrap();

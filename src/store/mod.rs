@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod double;
 mod listing;
 mod memory;
 mod retention;
@@ -14,6 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+#[cfg(test)]
+pub(crate) use double::Double;
 pub use listing::{DeliveryState, EventFilter, JobFilter, ListedDelivery, ListedEvent, ListedJob};
 pub use memory::MemoryStore;
 pub use retention::{Position, Pruned, Retention};

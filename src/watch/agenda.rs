@@ -24,9 +24,9 @@ use rand::rngs::Xoshiro256PlusPlus;
 use tokio::time::Instant;
 
 use super::follow_up::Record;
-use super::moment::Moment;
 use super::price::Demand;
 use super::roster::{JobIndex, Roster, Tracked, WorkflowIndex};
+use super::seen::Seen;
 use super::sightings::Sightings;
 use super::{Budgets, Config, Patience, Place, Scheduler, WatchedJob};
 use crate::domain::{JobKey, WorkflowKey};
@@ -128,7 +128,7 @@ impl Agenda {
     }
 
     /// Follows a job that has not ended, unless it is followed already.
-    pub(super) fn follow(&mut self, job: WatchedJob, seen: Moment) -> Option<Followed> {
+    pub(super) fn follow(&mut self, job: WatchedJob, seen: Seen) -> Option<Followed> {
         let now = seen.now;
         let key = job.key.workflow();
         let (workflow, is_new) = self.roster.enlist(&key, self.config.backoff);

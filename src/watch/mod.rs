@@ -14,7 +14,6 @@ pub mod discovery;
 mod follow_up;
 mod listing;
 mod locate;
-mod moment;
 mod pacer;
 mod patience;
 mod poll;
@@ -23,11 +22,13 @@ mod price;
 mod queue;
 mod roster;
 mod scheduler;
+mod seen;
 mod sightings;
 mod start;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod then;
 mod workflow;
 
 use std::sync::Arc;

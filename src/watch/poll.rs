@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::moment::Moment;
+use super::seen::Seen;
 use crate::clock::SharedClock;
 use crate::domain::{
     Event, JobKey, JobStatus, Message, Observation, Routing, Step, Transition, WorkflowKey, step,
@@ -34,7 +34,7 @@ pub(super) enum Polled {
     /// The service answered, and what follows from it is recorded.
     Answered {
         /// When the answer came, before anybody could be told of it.
-        seen: Moment,
+        seen: Seen,
         observation: Observation,
         /// The job's status now.
         status: Option<JobStatus>,
@@ -113,7 +113,7 @@ impl Context {
         chosen: &[Arc<str>],
         observation: Observation,
     ) -> Polled {
-        let seen = Moment::of(&*self.clock);
+        let seen = Seen::of(&*self.clock);
         let (status, ignored) = match step(known, &observation.status) {
             Step::Unchanged => (known, None),
             Step::Stale => (known, Some(Ignored::Stale)),

@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::Agenda;
-use super::moment::Moment;
 use super::poll::Context;
+use super::seen::Seen;
 use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobStatus, Routing};
@@ -176,7 +176,7 @@ impl Run {
             self.jobs_gauge(state_label(status)).inc();
             return;
         }
-        let Some(followed) = self.agenda.follow(job, Moment::of(&*self.context.clock)) else {
+        let Some(followed) = self.agenda.follow(job, Seen::of(&*self.context.clock)) else {
             return;
         };
         self.jobs_gauge(state_label(status)).inc();

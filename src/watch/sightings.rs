@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::moment::Moment;
+use super::seen::Seen;
+use super::then::Then;
 use crate::domain::{JobStatus, JobSummary, PastRun};
 
 /// A run time is learned if its beginning is known to within this share of it.
@@ -20,9 +21,9 @@ pub(super) struct Sightings {
     /// As the service tells it: the job's place in the queue.
     start_time: Option<Timestamp>,
     /// Where that lies, by the wall clock of the moment at which it was told first.
-    started: Option<Instant>,
-    last_queued: Option<Instant>,
-    first_running: Option<Instant>,
+    started: Option<Then>,
+    last_queued: Option<Then>,
+    first_running: Option<Then>,
     /// Another process saw it first: whether it met the job at work is not known any more.
     resumed: bool,
 }
@@ -36,34 +37,35 @@ impl Sightings {
     }
 
     /// The job was seen in `status`.
-    pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, seen: Moment) {
+    pub(super) fn saw(&mut self, status: JobStatus, start_time: Option<Timestamp>, seen: Seen) {
         if let Some(told) = start_time
             && self.start_time != start_time
         {
-            (self.started, self.start_time) = (Some(self.place(told, seen)), start_time);
+            (self.started, self.start_time) = (Some(self.place(told, seen).into()), start_time);
         }
         self.saw_in(status, seen.now);
     }
 
     fn saw_in(&mut self, status: JobStatus, now: Instant) {
         match status {
-            JobStatus::Queued => self.last_queued = Some(now),
-            JobStatus::Running => drop(self.first_running.get_or_insert(now)),
+            JobStatus::Queued => self.last_queued = Some(now.into()),
+            JobStatus::Running => drop(self.first_running.get_or_insert(now.into())),
             JobStatus::Succeeded | JobStatus::Failed => {}
         }
     }
 
     /// Where an instant lies that the service told of the job: as far from its start as the service says, where that has
     /// its place already, so that it does not matter how the wall clock was set since.
-    pub(super) fn place(&self, told: Timestamp, seen: Moment) -> Instant {
-        match self.start_time.zip(self.started) {
-            Some((start_time, started)) if told >= start_time => started
+    pub(super) fn place(&self, told: Timestamp, seen: Seen) -> Instant {
+        let Some((start_time, started)) = self.start_time.zip(self.started.map(Instant::from))
+        else {
+            return seen.place(told);
+        };
+        match told >= start_time {
+            true => started
                 .checked_add(between(start_time, told))
-                .map_or(seen.now, |at| at.min(seen.now)),
-            Some((start_time, started)) => {
-                started.checked_sub(between(told, start_time)).unwrap_or(started)
-            }
-            None => seen.place(told),
+                .map_or(seen.now, |placed| placed.min(seen.now)),
+            false => started.checked_sub(between(told, start_time)).unwrap_or(started),
         }
     }
 
@@ -73,7 +75,7 @@ impl Sightings {
         if let Some(queued) = self.last_queued
             && self.first_running.is_none()
         {
-            self.last_queued = Some(queued.max(ended));
+            self.last_queued = Some(queued.max(ended.into()));
         }
     }
 
@@ -83,15 +85,15 @@ impl Sightings {
     }
 
     /// Since when the job is known to be at work, if it is.
-    pub(super) const fn first_running(&self) -> Option<Instant> {
-        self.first_running
+    pub(super) fn first_running(&self) -> Option<Instant> {
+        self.first_running.map(Instant::from)
     }
 
     /// How long the job has been in the queue, or at work, by what is known.
     pub(super) fn age(&self, status: JobStatus, now: Instant) -> Duration {
         let since = match status {
-            JobStatus::Queued => self.started,
-            _ => match (self.earliest(), self.first_running) {
+            JobStatus::Queued => self.started.map(Instant::from),
+            _ => match (self.earliest(), self.first_running()) {
                 // In the queue until then.
                 (Some(earliest), Some(latest)) if self.last_queued.is_some() => {
                     Some(middle(earliest.min(latest), latest))
@@ -107,10 +109,10 @@ impl Sightings {
 
     /// How long the job ran that ended then; `None` where that is not known well enough.
     pub(super) fn run_time(&self, ended: Instant) -> Option<Duration> {
-        let Some(latest) = self.first_running.map(|latest| latest.min(ended)) else {
+        let Some(latest) = self.first_running().map(|latest| latest.min(ended)) else {
             // It ran between two looks at it: only a start that the service has told since is one of work.
             let (start, queued) = (self.started?, self.last_queued?);
-            return (start > queued).then(|| ended.saturating_duration_since(start));
+            return (start > queued).then(|| ended.saturating_duration_since(start.into()));
         };
         let earliest = self.earliest()?.min(latest);
         let vague = latest.saturating_duration_since(earliest);
@@ -121,7 +123,7 @@ impl Sightings {
 
     /// Work cannot have begun before this.
     fn earliest(&self) -> Option<Instant> {
-        self.last_queued.max(self.started)
+        self.last_queued.max(self.started).map(Instant::from)
     }
 }
 
@@ -172,10 +174,10 @@ mod tests {
     }
 
     /// The tests' own time: the second 0 lies a day after its beginning.
-    fn moment(second: i64) -> Moment {
+    fn moment(second: i64) -> Seen {
         thread_local! { static BEGINNING: Instant = Instant::now(); }
         let since = Duration::from_secs(u64::try_from(86_400 + second).unwrap());
-        Moment { now: BEGINNING.with(|beginning| *beginning) + since, at: at(second) }
+        Seen { now: BEGINNING.with(|beginning| *beginning) + since, at: at(second) }
     }
 
     fn now(second: i64) -> Instant {
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn once_a_start_has_its_place_it_stays_there_though_the_clock_is_set() {
-        let set_by_an_hour = |second| Moment { at: at(second + 3_600), ..moment(second) };
+        let set_by_an_hour = |second| Seen { at: at(second + 3_600), ..moment(second) };
         let mut known = after(&[(Queued, Some(0), 60)]);
         known.saw(Queued, Some(at(0)), set_by_an_hour(100));
         assert_eq!(known.age(Queued, now(100)), seconds(100));

@@ -8,7 +8,6 @@ mod lists;
 mod lives;
 mod queue;
 mod quotas;
-mod refusing;
 mod service;
 mod trouble;
 
@@ -28,7 +27,6 @@ use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::JobSource;
 use crate::store::{MemoryStore, Settlement, Store};
-use refusing::Refusing;
 use service::{Life, Log, Service};
 
 const MINUTE: Duration = Duration::from_mins(1);

@@ -100,7 +100,11 @@ impl Slow {
 }
 
 #[async_trait]
-impl Store for Slow {
+impl Double for Slow {
+    fn behind(&self) -> &MemoryStore {
+        &self.store
+    }
+
     async fn due_besides(
         &self,
         held: &[DeliveryId],
@@ -120,99 +124,6 @@ impl Store for Slow {
         sleep(Duration::from_millis(20)).await;
         self.write().await;
         Ok(())
-    }
-    async fn due(&self, name: &str, now: Timestamp, n: usize) -> Result<Vec<Delivery>, StoreError> {
-        self.store.due(name, now, n).await
-    }
-    async fn next_due(&self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_due(name, now).await
-    }
-    async fn standings(&self, jobs: &[JobKey]) -> Result<Vec<Option<Standing>>, StoreError> {
-        self.store.standings(jobs).await
-    }
-    async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
-        self.store.learn(workflow, runs).await
-    }
-    async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
-        self.store.past_runs(workflow).await
-    }
-    async fn live_jobs(
-        &self,
-        account: &str,
-        kind: JobKind,
-    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
-        self.store.live_jobs(account, kind).await
-    }
-    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
-        self.store.first_sight(watch, now).await
-    }
-    async fn follow(
-        &self,
-        workflow: &WorkflowKey,
-        since: Timestamp,
-    ) -> Result<FollowedWorkflow, StoreError> {
-        self.store.follow(workflow, since).await
-    }
-    async fn pass_over(
-        &self,
-        workflow: &WorkflowKey,
-        judged_by: &str,
-        jobs: &[Arc<str>],
-    ) -> Result<(), StoreError> {
-        self.store.pass_over(workflow, judged_by, jobs).await
-    }
-    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
-        self.store.keep_watches(watches).await
-    }
-    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
-        self.store.record(change).await
-    }
-    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
-        self.store.raise(raising).await
-    }
-    async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
-        self.store.resolve(resolving).await
-    }
-    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
-        self.store.open_alarms(account).await
-    }
-    async fn hasten(
-        &self,
-        notifier: &str,
-        now: Timestamp,
-        by: Duration,
-        latest: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.store.hasten(notifier, now, by, latest).await
-    }
-    async fn redeliver(
-        &self,
-        redelivery: &Redelivery,
-        notifiers: &[Arc<str>],
-        now: Timestamp,
-    ) -> Result<Redelivered, StoreError> {
-        self.store.redeliver(redelivery, notifiers, now).await
-    }
-    async fn abandon(
-        &self,
-        notifier: &str,
-        at: Timestamp,
-        reason: &str,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.store.abandon(notifier, at, reason, limit).await
-    }
-    async fn prune(&self, old: &Retention, from: Position, n: usize) -> Result<Pruned, StoreError> {
-        self.store.prune(old, from, n).await
-    }
-    async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
-        self.store.backlog().await
-    }
-    async fn check_writable(&self) -> Result<(), StoreError> {
-        self.store.check_writable().await
-    }
-    async fn close(&self) {
-        self.store.close().await;
     }
 }
 

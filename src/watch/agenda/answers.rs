@@ -7,15 +7,15 @@ use super::Agenda;
 use crate::domain::{JobStatus, PastRun};
 use crate::source::SourceError;
 use crate::watch::Next;
-use crate::watch::moment::Moment;
 use crate::watch::roster::{JobIndex, Tracked};
+use crate::watch::seen::Seen;
 
 /// What an answer says beside the status, and when it came.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::watch) struct Answered {
     pub(in crate::watch) start_time: Option<Timestamp>,
     pub(in crate::watch) end_time: Option<Timestamp>,
-    pub(in crate::watch) seen: Moment,
+    pub(in crate::watch) seen: Seen,
 }
 
 impl Agenda {
@@ -100,7 +100,7 @@ impl Agenda {
 }
 
 /// When a job ended, of which the service tells this: not before it last showed itself alive, whatever clocks say.
-fn ended(job: &Tracked, end_time: Timestamp, seen: Moment) -> Instant {
+fn ended(job: &Tracked, end_time: Timestamp, seen: Seen) -> Instant {
     let told = job.sightings.place(end_time, seen);
     if job.weight.is_some() { told.max(job.answered_at) } else { told }
 }

@@ -10,9 +10,9 @@ use crate::domain::{JobSummary, PastRun, Step, step};
 use crate::source::{JobPage, PageToken, SourceError};
 use crate::watch::cadence::JITTER;
 use crate::watch::listing::After;
-use crate::watch::moment::Moment;
 use crate::watch::price::Weight;
 use crate::watch::roster::{JobIndex, WorkflowIndex};
+use crate::watch::seen::Seen;
 use crate::watch::sightings;
 use crate::watch::sweep::Sweep;
 use crate::watch::workflow::Mode;
@@ -59,7 +59,7 @@ impl Agenda {
         &mut self,
         index: WorkflowIndex,
         page: JobPage,
-        seen: Moment,
+        seen: Seen,
     ) -> (Vec<Sight>, Vec<PastRun>) {
         let backoff = self.config.backoff;
         let workflow = self.roster.workflow_mut(index);
@@ -128,7 +128,7 @@ impl Agenda {
         index: JobIndex,
         summary: JobSummary,
         sweep: &mut Sweep,
-        seen: Moment,
+        seen: Seen,
     ) -> Option<Sight> {
         let job = self.roster.job_mut(index)?;
         let step = step(job.status, &summary.status);

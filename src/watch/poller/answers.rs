@@ -8,9 +8,9 @@ use crate::domain::{JobStatus, Observation, Step};
 use crate::source::{JobPage, SourceError};
 use crate::watch::Next;
 use crate::watch::agenda::{Answered, Sight};
-use crate::watch::moment::Moment;
 use crate::watch::poll::{Ignored, Polled};
 use crate::watch::roster::{JobIndex, WorkflowIndex};
+use crate::watch::seen::Seen;
 
 impl Run {
     pub(super) fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
@@ -91,7 +91,7 @@ impl Run {
         page: Result<JobPage, SourceError>,
         sent_at: Instant,
     ) {
-        let seen = Moment::of(&*self.context.clock);
+        let seen = Seen::of(&*self.context.clock);
         let workflow = self.agenda.workflow(index).clone();
         self.observer.listed(&workflow, page.as_ref().map(drop));
         match page {

@@ -1,6 +1,33 @@
 //! A service, a store or a poll that fails.
 
+use async_trait::async_trait;
+
 use super::*;
+use crate::store::{Change, Double, Recorded, StoreError};
+
+/// A store that refuses the first changes.
+struct Refusing {
+    store: MemoryStore,
+    refusals_left: Mutex<usize>,
+}
+
+#[async_trait]
+impl Double for Refusing {
+    fn behind(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    async fn record(&self, change: &Change) -> Result<Recorded, StoreError> {
+        {
+            let mut left = self.refusals_left.lock().unwrap();
+            if *left > 0 {
+                *left -= 1;
+                return Err(StoreError::Unusable("disk full".into()));
+            }
+        }
+        self.store.record(change).await
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_the_store_refuses_is_told_once_the_store_works_again() {

@@ -62,6 +62,23 @@ async fn until_ended(receiver: &mut Receiver, jobs: &[&str], arrivals: &mut Vec<
     }
 }
 
+/// All jobs succeed, and the daemon is told to stop: what was told in all is the whole life of each.
+async fn ends_well(
+    service: &Service,
+    daemon: Daemon,
+    mut receiver: Receiver,
+    jobs: &[&str],
+    mut arrivals: Vec<Arrival>,
+) {
+    for job in jobs {
+        service.set(job, Succeeded);
+    }
+    until_ended(&mut receiver, jobs, &mut arrivals).await;
+    assert_eq!(daemon.stop().await.code, Some(0));
+    arrivals.extend(receiver.rest());
+    assert_whole(&arrivals, jobs);
+}
+
 /// Asserts that each job's whole life was told in order, under one id a status.
 pub(super) fn assert_whole(arrivals: &[Arrival], jobs: &[&str]) {
     for job in jobs {
@@ -101,14 +118,7 @@ async fn a_full_disk_loses_nothing_and_work_resumes_by_itself_when_there_is_room
     home.disk.as_mut().unwrap().make_room().await;
     arrivals.push(receiver.next().await);
     page_is(&daemon, "/readyz", 200).await;
-    for job in jobs {
-        service.set(job, Succeeded);
-    }
-    until_ended(&mut receiver, &jobs, &mut arrivals).await;
-    let ended = daemon.stop().await;
-    assert_eq!(ended.code, Some(0));
-    arrivals.extend(receiver.rest());
-    assert_whole(&arrivals, &jobs);
+    ends_well(&service, daemon, receiver, &jobs, arrivals).await;
 }
 
 #[tokio::test]
@@ -135,11 +145,7 @@ async fn a_file_system_that_turns_read_only_loses_nothing_and_work_resumes_by_it
     disk.make_writable();
     arrivals.push(receiver.next().await);
     page_is(&daemon, "/readyz", 200).await;
-    service.set(&job, Succeeded);
-    until_ended(&mut receiver, &[&job], &mut arrivals).await;
-    assert_eq!(daemon.stop().await.code, Some(0));
-    arrivals.extend(receiver.rest());
-    assert_whole(&arrivals, &[&job]);
+    ends_well(&service, daemon, receiver, &[&job], arrivals).await;
 }
 
 #[tokio::test]
@@ -159,11 +165,7 @@ async fn a_database_that_is_moved_away_is_missed_and_nothing_is_lost_once_it_is_
     page_is(&daemon, "/readyz", 503).await;
     std::fs::rename(home.file("away.db"), home.file("jobs.db")).unwrap();
     arrivals.push(receiver.next().await);
-    service.set(&job, Succeeded);
-    until_ended(&mut receiver, &[&job], &mut arrivals).await;
-    assert_eq!(daemon.stop().await.code, Some(0));
-    arrivals.extend(receiver.rest());
-    assert_whole(&arrivals, &[&job]);
+    ends_well(&service, daemon, receiver, &[&job], arrivals).await;
 }
 
 #[tokio::test]

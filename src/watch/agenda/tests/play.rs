@@ -138,8 +138,8 @@ impl Play {
         Timestamp::from_second(1_700_000_000).unwrap() + elapsed
     }
 
-    pub(super) fn seen(&self) -> Moment {
-        Moment { now: self.now, at: self.at() }
+    pub(super) fn seen(&self) -> Seen {
+        Seen { now: self.now, at: self.at() }
     }
 
     pub(super) fn follow(&mut self, number: usize) {

@@ -7,12 +7,12 @@ use crate::clock::Clock;
 
 /// An instant of this process, and what the wall clock showed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(super) struct Seen {
     pub(super) now: Instant,
     pub(super) at: Timestamp,
 }
 
-impl Moment {
+impl Seen {
     /// This moment.
     pub(super) fn of(clock: &dyn Clock) -> Self {
         Self { now: Instant::now(), at: clock.now() }
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn what_was_told_lies_as_far_back_as_by_the_wall_clock_and_never_ahead() {
-        let moment = Moment { now: Instant::now(), at: Timestamp::from_second(1_000).unwrap() };
+        let moment = Seen { now: Instant::now(), at: Timestamp::from_second(1_000).unwrap() };
         let told = |second| moment.place(Timestamp::from_second(second).unwrap());
         assert_eq!(moment.now - told(400), Duration::from_secs(600));
         assert_eq!(told(5_000), moment.now);
