@@ -32,10 +32,12 @@ pub struct Metrics {
     pub call_worth: GaugeVec,
     /// Seconds that a poll was sent later than planned. `account`.
     pub poll_lateness_seconds: HistogramVec,
-    /// Watched jobs. `account`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
+    /// Watched jobs. `account`, `kind`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
     pub jobs: IntGaugeVec,
     /// Recorded transitions. `account`, `kind`, `status`.
     pub transitions: IntCounterVec,
+    /// Quality gates that jobs failed. `account`, `kind`, `gate`.
+    pub gates_failed: IntCounterVec,
     /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
     pub observations_ignored: IntCounterVec,
     /// Workflows whose jobs are followed. `account`, `kind`.
@@ -136,12 +138,23 @@ impl Metrics {
                 &["account"],
                 &delay,
             )?,
-            jobs: int_gauge(&registry, "jobs", "Watched jobs by state", &["account", "state"])?,
+            jobs: int_gauge(
+                &registry,
+                "jobs",
+                "Watched jobs by state",
+                &["account", "kind", "state"],
+            )?,
             transitions: counter(
                 &registry,
                 "transitions_total",
                 "Recorded transitions by the status reached",
                 &["account", "kind", "status"],
+            )?,
+            gates_failed: counter(
+                &registry,
+                "quality_gates_failed_total",
+                "Quality gates that jobs failed which succeeded",
+                &["account", "kind", "gate"],
             )?,
             observations_ignored: counter(
                 &registry,

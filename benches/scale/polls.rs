@@ -18,7 +18,9 @@ use matchwatch::metrics::Metrics;
 use matchwatch::source::{self, EntityResolution};
 use matchwatch::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
 use matchwatch::store::{SqliteConfig, SqliteStore, Store};
-use matchwatch::watch::{Account, Budgets, Config, Next, Observer, Patience, Poller, WatchedJob};
+use matchwatch::watch::{
+    Account, Budgets, Config, Next, Observer, Patience, Poller, Terms, WatchedJob,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +78,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
     let clock: SharedClock = Arc::new(SystemClock);
     let config = config(load);
     let poller = Poller {
+        kind: JobKind::Matching,
         account: Account {
             name: "main".into(),
             region: "us-east-1".to_owned(),
@@ -94,6 +97,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
         heartbeat: Heartbeat::new(),
     };
     let nobody: Arc<[Arc<str>]> = Arc::default();
+    let terms: Arc<Terms> = Arc::default();
     let watched = jobs(count).enumerate().map(|(number, key)| {
         let is_young = load == Load::Full || number < OFTEN;
         let age = if is_young { YOUNG } else { OLD };
@@ -102,6 +106,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
             status: Some(JobStatus::Running),
             since: Some(clock.now() - age),
             notifiers: Arc::clone(&nobody),
+            terms: Arc::clone(&terms),
             place: None,
         }
     });

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Base, KnownLimits, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
-use crate::domain::JobKey;
+use crate::domain::{JobKey, JobKind};
 use crate::watch::Place;
 
 /// A loop that broke off: a defect of this program.
@@ -96,17 +96,21 @@ impl Crew {
     fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
         let Plan { settings, accounts, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
-        let statuses = accounts.iter().map(|account| Arc::clone(&account.status)).collect();
+        let mut statuses: Vec<_> =
+            accounts.iter().map(|account| Arc::clone(&account.status)).collect();
+        // One for all kinds of jobs in an account.
+        statuses.dedup_by(|one, other| Arc::ptr_eq(one, other));
         self.base.status.watch_over(statuses, names.clone());
         self.limits = accounts
             .iter()
             .map(|PlannedAccount { poller, .. }| {
-                (Arc::clone(&poller.account.name), poller.budgets.clone())
+                ((Arc::clone(&poller.account.name), poller.kind), poller.budgets.clone())
             })
             .collect();
         for account in &settings.accounts {
-            if let Some(budgets) = self.limits.get(&account.name) {
-                let (get, list) = settings.rates(account);
+            let (get, list) = settings.rates(account);
+            let budgets = JobKind::ALL.map(|kind| (Arc::clone(&account.name), kind));
+            for budgets in budgets.iter().filter_map(|of| self.limits.get(of)) {
                 budgets.gets.set_max_rate(get);
                 budgets.lists.set_max_rate(list);
             }
@@ -134,13 +138,13 @@ impl Crew {
     }
 
     fn watch(&mut self, account: PlannedAccount, schedule: &mut Schedule) {
-        let PlannedAccount { mut poller, mut jobs, discoveries, .. } = account;
+        let PlannedAccount { mut poller, mut jobs, discovery, .. } = account;
         poller.heartbeat = self.base.status.heartbeat();
         let (give, given) = mpsc::unbounded_channel();
         for job in &mut jobs {
             job.place = schedule.remove(&job.key);
         }
-        for mut discovery in discoveries {
+        if let Some(mut discovery) = discovery {
             discovery.heartbeat = self.base.status.heartbeat();
             jobs.extend(discovery.take_over(schedule));
             self.discoveries.spawn(discovery.run(give.clone(), self.round.clone()));

@@ -1,6 +1,5 @@
 //! Watches that find their jobs: what they look for, and what they found before.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::plan::Base;
@@ -8,31 +7,31 @@ use crate::config::Settings;
 use crate::domain::{JobKind, JobSet, WatchKey};
 use crate::heartbeat::Heartbeat;
 use crate::store::StoreError;
-use crate::watch::{Account, Budget, Discovery, Observer, Rule, WatchedJob};
-
-/// The rules of an account's watches that find their jobs, by kind and in the order of the configuration.
-pub(super) type Rules = BTreeMap<JobKind, Vec<Arc<Rule>>>;
+use crate::watch::{Discovery, Poller, Rule, Terms, WatchedJob};
 
 impl Base {
-    /// The rules of an account. A watch that was never seen is seen now.
+    /// The rules of the watches that find jobs of this kind in an account, in the order of the configuration. A watch that
+    /// was never seen is seen now.
     pub(super) async fn rules(
         &self,
         settings: &Settings,
         account: &Arc<str>,
-    ) -> Result<Rules, StoreError> {
-        let mut rules = Rules::new();
-        for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
+        kind: JobKind,
+    ) -> Result<Vec<Arc<Rule>>, StoreError> {
+        let mut rules = Vec::new();
+        let watches = settings.watches.iter();
+        for watch in watches.filter(|watch| watch.account == *account && watch.kind == kind) {
             let Some((discovery, key)) = watch.discovery.as_ref().zip(watch.discovery_key()) else {
                 continue;
             };
-            let rule = Rule {
+            rules.push(Arc::new(Rule {
                 workflows: discovery.workflows.clone(),
                 start: discovery.start,
                 first_sight: self.store.first_sight(&key, self.clock.now()).await?,
                 interval: discovery.interval.unwrap_or(settings.discovery_interval),
                 notifiers: watch.notifiers.clone().into(),
-            };
-            rules.entry(watch.kind).or_default().push(Arc::new(rule));
+                terms: Arc::new(Terms { gates: watch.gates }),
+            }));
         }
         Ok(rules)
     }
@@ -40,25 +39,21 @@ impl Base {
     /// Jobs that were found before and have not ended, but for those that watches name.
     pub(super) async fn found_jobs(
         &self,
-        account: &Arc<str>,
-        rules: &Rules,
+        account: &str,
+        kind: JobKind,
+        rules: &[Arc<Rule>],
         named: &JobSet,
     ) -> Result<Vec<WatchedJob>, StoreError> {
-        let mut found = Vec::new();
-        for (&kind, rules) in rules {
-            let live = self.store.live_jobs(account, kind).await?;
-            for (key, standing) in live.into_iter().filter(|(key, _)| !named.contains(key)) {
-                let Some(rule) = Rule::of(rules, &key.workflow_name) else { continue };
-                found.push(WatchedJob {
-                    key,
-                    status: Some(standing.status),
-                    since: Some(standing.since),
-                    notifiers: Arc::clone(&rule.notifiers),
-                    place: None,
-                });
-            }
+        if rules.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let live = self.store.live_jobs(account, kind).await?;
+        let found = live.into_iter().filter(|(key, _)| !named.contains(key));
+        let found = found.filter_map(|(key, standing)| {
+            let rule = Rule::of(rules, &key.workflow_name)?;
+            Some(rule.watched(key, Some(standing)))
+        });
+        Ok(found.collect())
     }
 
     /// Forgets what watches remember that are not in the configuration any more.
@@ -68,30 +63,27 @@ impl Base {
         self.store.keep_watches(&watches).await
     }
 
-    /// Those that look for the jobs of an account, one for each kind.
-    pub(super) fn discoveries(
+    /// Who finds jobs for `poller`, if there are rules.
+    pub(super) fn discovery(
         &self,
         settings: &Settings,
-        account: &Account,
-        rules: Rules,
+        poller: &Poller,
+        rules: Vec<Arc<Rule>>,
         named: &Arc<JobSet>,
-        lists: &Budget,
-        observer: &Arc<dyn Observer>,
-    ) -> Vec<Discovery> {
-        let discovery = |(kind, rules)| Discovery {
-            account: account.clone(),
-            kind,
+    ) -> Option<Discovery> {
+        (!rules.is_empty()).then(|| Discovery {
+            account: poller.account.clone(),
+            kind: poller.kind,
             rules,
             named: Arc::clone(named),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             backoff: settings.watch.backoff,
             retain: settings.retain,
-            lists: lists.clone(),
+            lists: poller.budgets.lists.clone(),
             metrics: self.metrics.clone(),
-            observer: Arc::clone(observer),
+            observer: Arc::clone(&poller.observer),
             heartbeat: Heartbeat::new(),
-        };
-        rules.into_iter().map(discovery).collect()
+        })
     }
 }

@@ -19,7 +19,7 @@ use super::notifiers::Notifiers;
 use crate::aws::Aws;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{NotifierAdapter, NotifierSettings, Settings, StoreSettings};
-use crate::domain::{Message, TestEvent};
+use crate::domain::{JobKind, Message, TestEvent};
 use crate::notify::Outcome;
 use crate::store::SqliteStore;
 use accounts::Asker;
@@ -36,6 +36,8 @@ pub enum Subject {
     Account(Arc<str>),
     /// A watch.
     Watch {
+        /// The kind of its jobs.
+        kind: JobKind,
         /// The workflow.
         workflow_name: Arc<str>,
         /// The account's name.
@@ -120,6 +122,7 @@ impl Inspection {
             steps.push_back((subject, tokio::spawn(Arc::clone(&asker).introduce())));
             for watch in settings.watches.iter().filter(|watch| watch.account == account.name) {
                 let subject = Subject::Watch {
+                    kind: watch.kind,
                     workflow_name: Arc::clone(&watch.workflow_name),
                     account: Arc::clone(&watch.account),
                 };

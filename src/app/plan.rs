@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
-use super::accounts::{connect, named_jobs, watched_jobs};
+use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
 use super::status::{AccountStatus, DaemonStatus};
@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::deliver::Worker;
-use crate::domain::{JobSet, JobStatus};
+use crate::domain::{JobKind, JobSet, JobStatus};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::Stdout;
@@ -43,16 +43,17 @@ pub(super) struct Plan {
     pub(super) janitor: Janitor,
 }
 
-/// An account to be watched.
+/// The jobs of one kind in an account, to be watched.
 pub(super) struct PlannedAccount {
     pub(super) poller: Poller,
     pub(super) jobs: Vec<WatchedJob>,
-    pub(super) discoveries: Vec<Discovery>,
+    /// Who finds jobs, where a watch names none.
+    pub(super) discovery: Option<Discovery>,
     pub(super) status: Arc<AccountStatus>,
 }
 
-/// What is known of the accounts' limits, by account.
-pub(super) type KnownLimits = HashMap<Arc<str>, Budgets>;
+/// What is known of the accounts' limits, by account and kind of jobs.
+pub(super) type KnownLimits = HashMap<(Arc<str>, JobKind), Budgets>;
 
 impl Base {
     /// Finds credentials, builds the notifiers, looks up how far the jobs are. Nothing is asked and nobody is told.
@@ -90,38 +91,42 @@ impl Base {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
-            let mut jobs = watched_jobs(settings, &account.name, &*self.store).await?;
-            let rules = self.rules(settings, &account.name).await?;
-            jobs.extend(self.found_jobs(&account.name, &rules, named).await?);
-            let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
-            let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
+            let connected = connect(aws, Arc::clone(&account.name), &config).await?;
+            let mut watched = Vec::new();
+            for kind in watched_kinds(settings, &account.name) {
+                let mut jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
+                let rules = self.rules(settings, &account.name, kind).await?;
+                jobs.extend(self.found_jobs(&account.name, kind, &rules, named).await?);
+                watched.push((kind, jobs, rules));
+            }
+            let jobs = watched.iter().flat_map(|(_, jobs, _)| jobs);
+            let live = jobs.filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
+            let workflows = live.map(|job| job.key.workflow());
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
-            let poller = Poller {
-                account: connect(aws, Arc::clone(&account.name), &config).await?,
-                store: Arc::clone(&self.store),
-                routing: routing.clone(),
-                clock: Arc::clone(&self.clock),
-                config: settings.watch.clone(),
-                patience: Patience::of_daemon(settings.watch.not_found_grace),
-                budgets: limits.get(&account.name).cloned().unwrap_or_else(|| {
-                    let (get, list) = settings.rates(account);
-                    Budgets::new(get, list)
-                }),
-                seed: rand::random(),
-                metrics: self.metrics.clone(),
-                observer: Arc::clone(&status) as Arc<dyn Observer>,
-                recorded: self.recorded.clone(),
-                heartbeat: Heartbeat::new(),
-            };
-            let discoveries = self.discoveries(
-                settings,
-                &poller.account,
-                rules,
-                named,
-                &poller.budgets.lists,
-                &poller.observer,
-            );
-            accounts.push(PlannedAccount { poller, jobs, discoveries, status });
+            for (kind, jobs, rules) in watched {
+                let known = limits.get(&(Arc::clone(&account.name), kind));
+                let poller = Poller {
+                    account: connected.clone(),
+                    kind,
+                    store: Arc::clone(&self.store),
+                    routing: routing.clone(),
+                    clock: Arc::clone(&self.clock),
+                    config: settings.watch.clone(),
+                    patience: Patience::of_daemon(settings.watch.not_found_grace),
+                    budgets: known.cloned().unwrap_or_else(|| {
+                        let (get, list) = settings.rates(account);
+                        Budgets::new(get, list)
+                    }),
+                    seed: rand::random(),
+                    metrics: self.metrics.clone(),
+                    observer: Arc::clone(&status) as Arc<dyn Observer>,
+                    recorded: self.recorded.clone(),
+                    heartbeat: Heartbeat::new(),
+                };
+                let discovery = self.discovery(settings, &poller, rules, named);
+                let status = Arc::clone(&status);
+                accounts.push(PlannedAccount { poller, jobs, discovery, status });
+            }
         }
         Ok(accounts)
     }

@@ -10,7 +10,7 @@ use crate::aws::Aws;
 use crate::config::{
     AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings, WatchSettings,
 };
-use crate::domain::Start;
+use crate::domain::{JobKind, Start};
 use crate::duration;
 
 #[derive(Debug, clap::Args)]
@@ -89,21 +89,25 @@ fn account(account: &AccountSettings) -> String {
 }
 
 fn watch(watch: &WatchSettings) -> String {
+    let job = match watch.kind {
+        JobKind::Matching => "job",
+        JobKind::IdMapping => "ID mapping job",
+    };
     let followed = match &watch.discovery {
-        None => format!("{} of {}", counted(watch.job_ids.len(), "job"), watch.workflow_name),
+        None => format!("{} of {}", counted(watch.job_ids.len(), job), watch.workflow_name),
         Some(discovery) => {
             let workflows = match discovery.workflows.as_str() {
                 "*" => "all workflows",
                 names => names,
             };
             match discovery.start {
-                Start::New => format!("new jobs of {workflows}"),
-                Start::Running => format!("running and new jobs of {workflows}"),
+                Start::New => format!("new {job}s of {workflows}"),
+                Start::Running => format!("running and new {job}s of {workflows}"),
                 Start::Ago(age) => {
                     let age = duration::display(age);
-                    format!("jobs of {workflows} since {age} before its first sight")
+                    format!("{job}s of {workflows} since {age} before its first sight")
                 }
-                Start::At(instant) => format!("jobs of {workflows} since {instant}"),
+                Start::At(instant) => format!("{job}s of {workflows} since {instant}"),
             }
         }
     };

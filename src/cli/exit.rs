@@ -21,6 +21,8 @@ pub enum Exit {
     NotFound = 5,
     /// The deadline passed and no answer ever came.
     Unreachable = 6,
+    /// All jobs succeeded, and one failed a quality gate.
+    QualityFailed = 7,
     /// `run`: no job was started, because the workflow is busy or a limit of the account is reached.
     Busy = 8,
     /// `run`: a job may have been started, and nobody can say which.
@@ -32,13 +34,14 @@ pub enum Exit {
 }
 
 /// From the worst to the best, of those that can come together.
-const ORDER: [Exit; 7] = [
+const ORDER: [Exit; 8] = [
     Exit::Usage,
     Exit::AccessDenied,
     Exit::NotFound,
     Exit::Unreachable,
     Exit::TimedOut,
     Exit::Failed,
+    Exit::QualityFailed,
     Exit::Success,
 ];
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::Access;
-use crate::domain::{Filter, JobKind, NamePattern, Start, WatchKey};
+use crate::domain::{Filter, Gates, JobKey, JobKind, NamePattern, Start, WatchKey};
 use crate::store::SqliteConfig;
 use crate::tls::CaBundle;
 use crate::{deliver, notify, watch};
@@ -63,10 +63,10 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// The workflow of the watch that names the job.
-    pub fn workflow_of(&self, job_id: &Arc<str>) -> Option<Arc<str>> {
-        let watch = self.watches.iter().find(|watch| watch.job_ids.contains(job_id))?;
-        Some(Arc::clone(&watch.workflow_name))
+    /// The watch that names the job, among those of `kind` where one is given.
+    pub fn watch_of(&self, job_id: &Arc<str>, kind: Option<JobKind>) -> Option<&WatchSettings> {
+        let fits = |watch: &&WatchSettings| kind.is_none_or(|kind| kind == watch.kind);
+        self.watches.iter().filter(fits).find(|watch| watch.job_ids.contains(job_id))
     }
 }
 
@@ -159,6 +159,17 @@ pub struct WatchSettings {
     pub discovery: Option<DiscoverySettings>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Vec<Arc<str>>,
+    /// What a job that succeeded must have done besides.
+    pub gates: Gates,
+}
+
+impl WatchSettings {
+    /// Whether it follows the job, in whatever account that runs.
+    pub fn follows(&self, job: &JobKey) -> bool {
+        self.kind == job.kind
+            && NamePattern::new(&*self.workflow_name).matches(&job.workflow_name)
+            && (self.job_ids.is_empty() || self.job_ids.contains(&job.job_id))
+    }
 }
 
 impl WatchSettings {

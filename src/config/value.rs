@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use toml::de::DeValue;
 
 use super::suggest::instead;
-use crate::domain::{NamePattern, Start};
+use crate::domain::{Amount, NamePattern, NoAmount, Start};
 use crate::duration;
 use crate::tls::CaBundle;
 use crate::url::parse_endpoint;
@@ -124,6 +124,24 @@ pub(super) fn whole_number(range: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>
     }
 }
 
+/// A number of records, from 0.
+pub(super) fn count(value: &DeValue<'_>) -> Read<u64> {
+    if !value.is_integer() {
+        return Err(expected("a whole number, as in 1000", value));
+    }
+    let count = integer(value).and_then(|integer| u64::try_from(integer).ok());
+    count.ok_or_else(|| "is out of range; write a whole number from 0".to_owned())
+}
+
+/// A number of records, or a share of them.
+pub(super) fn amount(value: &DeValue<'_>) -> Read<Amount> {
+    match value {
+        DeValue::String(text) => text.parse().map_err(|error: NoAmount| error.to_string()),
+        DeValue::Integer(_) => count(value).map(Amount::Records),
+        other => Err(expected("a share in quotes, as in \"5%\", or a number of records", other)),
+    }
+}
+
 fn integer(value: &DeValue<'_>) -> Option<i64> {
     let integer = value.as_integer()?;
     i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
@@ -194,7 +212,7 @@ pub(super) fn job_id(value: &DeValue<'_>) -> Read<Arc<str>> {
         return Ok(given.into());
     }
     Err(format!(
-        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job answers"
+        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job and start-id-mapping-job answer"
     ))
 }
 

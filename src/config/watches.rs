@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::DeValue;
 
 use super::document::LOOKS;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{DiscoverySettings, WatchSettings};
-use super::value::{Read, duration, flag, job_id, name, one_of, start, workflow_pattern};
-use crate::domain::{JobKind, NamePattern};
+use super::value::{amount, count, duration, flag, job_id, name, one_of, start, workflow_pattern};
+use crate::domain::{Gates, JobKind, NamePattern};
+
+const KINDS: [(&str, JobKind); 2] = [
+    (JobKind::Matching.as_str(), JobKind::Matching),
+    (JobKind::IdMapping.as_str(), JobKind::IdMapping),
+];
 
 /// Reads the watches, whose names of accounts and notifiers are looked up.
 pub(super) fn watches(
@@ -24,13 +28,14 @@ pub(super) fn watches(
     let mut watches: Vec<WatchSettings> = Vec::new();
     for (index, mut section) in sections.into_iter().enumerate() {
         let account = watched_account(&mut section, accounts);
-        let kind = section.get("kind", matching).unwrap_or(JobKind::Matching);
+        let kind = section.get("kind", one_of(&KINDS)).unwrap_or(JobKind::Matching);
         let workflows = workflows_of(&mut section);
         let workflow_name: Arc<str> =
             workflows.as_ref().map_or("".into(), |workflows| workflows.get_ref().as_str().into());
         let mut job_ids = Vec::new();
         for job_id in job_ids_of(&mut section, workflows.as_ref().map(Spanned::get_ref)) {
-            let job = (account.clone(), Arc::clone(&workflow_name), job_id.get_ref().clone());
+            let workflow = (account.clone(), kind, Arc::clone(&workflow_name));
+            let job = (workflow, job_id.get_ref().clone());
             match followed.insert(job, index) {
                 None => job_ids.push(job_id.into_inner()),
                 Some(first) if first == index => {
@@ -53,7 +58,9 @@ pub(super) fn watches(
             .into_iter()
             .map(|name| notifiers.check(&section, "notifiers", name))
             .collect();
-        let watch = WatchSettings { account, kind, workflow_name, job_ids, discovery, notifiers };
+        let gates = gates(&mut section);
+        let watch =
+            WatchSettings { account, kind, workflow_name, job_ids, discovery, notifiers, gates };
         warn_of_overlaps(&section, &watch, &watches);
         section.finish();
         watches.push(watch);
@@ -123,6 +130,14 @@ fn warn_of_overlaps(section: &Section<'_>, watch: &WatchSettings, earlier: &[Wat
     }
 }
 
+fn gates(section: &mut Section<'_>) -> Gates {
+    Gates {
+        max_unprocessed: section.get("max_unprocessed", amount),
+        min_match_ids: section.get("min_match_ids", count),
+        min_processed: section.get("min_processed", count),
+    }
+}
+
 fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {
     if let Some(given) = section.get_spanned("account", name) {
         return accounts.check(section, "account", given);
@@ -138,16 +153,6 @@ fn watched_account(section: &mut Section<'_>, accounts: &Names) -> Arc<str> {
             }
             Arc::clone(first)
         }
-    }
-}
-
-fn matching(value: &DeValue<'_>) -> Read<JobKind> {
-    let kinds = [("matching", JobKind::Matching), ("id-mapping", JobKind::IdMapping)];
-    match one_of(&kinds)(value)? {
-        JobKind::IdMapping => Err("this version watches matching jobs only; write \
-                                   kind = \"matching\", or leave it out"
-            .to_owned()),
-        kind => Ok(kind),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
 mod alarm;
+mod by_kind;
 mod details;
 mod discovery;
 mod event;
@@ -19,6 +20,7 @@ mod trial;
 pub use alarm::{
     Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
 };
+pub use by_kind::ByKind;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use discovery::{FollowedWorkflow, Start, WatchKey};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};

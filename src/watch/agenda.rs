@@ -144,6 +144,7 @@ impl Agenda {
         let tracked = Tracked {
             workflow,
             notifiers: job.notifiers,
+            terms: job.terms,
             status: job.status,
             submitted_at: sightings.start_time(),
             sightings,

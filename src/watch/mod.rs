@@ -38,7 +38,7 @@ use cadence::{Eta, Limits};
 pub use discovery::{Discovery, Rule};
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
-pub use locate::{LocateError, Located, Search};
+pub use locate::{LocateError, Located, Search, Searched};
 use pacer::Pacer;
 pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
@@ -50,7 +50,7 @@ use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{JobKey, JobStatus, Observation, WorkflowKey};
+use crate::domain::{Gates, JobKey, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
@@ -64,11 +64,12 @@ pub struct Config {
     pub max_interval: Duration,
     /// Delays after a failed question.
     pub backoff: backoff::Policy,
-    /// Requests a second that an account may make of `GetMatchingJob`, where the account says nothing else.
+    /// Requests a second that an account may make of `GetMatchingJob`, and as many of `GetIdMappingJob`, where the account
+    /// says nothing else.
     pub get_rate: f64,
     /// The same for the list operations.
     pub list_rate: f64,
-    /// Questions under way at once, for each account.
+    /// Questions under way at once, for each account and kind of jobs.
     pub concurrency: usize,
     /// How long a job that the service does not know is asked about before it counts as lost.
     pub not_found_grace: Duration,
@@ -85,6 +86,13 @@ impl Config {
     }
 }
 
+/// What a watch asks of its jobs, beside their end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// What a job that succeeded must have done besides.
+    pub gates: Gates,
+}
+
 /// A job to follow.
 #[derive(Debug, Clone)]
 pub struct WatchedJob {
@@ -96,6 +104,8 @@ pub struct WatchedJob {
     pub since: Option<Timestamp>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
+    /// What is asked of the job.
+    pub terms: Arc<Terms>,
     /// Where another poller left off; asked about at once where absent.
     pub place: Option<Place>,
 }
@@ -118,7 +128,7 @@ pub trait Observer: Send + Sync {
     fn listed(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
 
     /// The jobs of `workflow` were looked through for new ones, or were not; of `*`, the workflows were listed.
-    fn looked(&self, _workflow: &str, _answer: Result<(), &SourceError>) {}
+    fn looked(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
 
     /// Whether [`expected`](Self::expected) is listened to: it takes some work.
     fn wants_eta(&self) -> bool {

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::seen::Seen;
 use crate::clock::SharedClock;
 use crate::domain::{
-    Event, JobKey, JobStatus, Message, Observation, Routing, Step, Transition, WorkflowKey, step,
+    Event, GateFailure, Gates, JobKey, JobStatus, Message, Observation, Routing, Step, Transition,
+    WorkflowKey, step,
 };
 use crate::metrics::Metrics;
 use crate::source::{JobPage, JobSource, Operation, PageToken, SourceError};
@@ -65,16 +66,18 @@ impl Ignored {
 
 impl Context {
     /// Asks about `job`, whose last recorded status is `known`, and makes durable what follows. `chosen` are the
-    /// notifiers to tell, all if it is empty. `None` where `shutdown` came before the answer.
+    /// notifiers to tell, all if it is empty; `gates` is what the job must have done when it succeeded. `None` where
+    /// `shutdown` came before the answer.
     pub(super) async fn poll(
         &self,
         job: &JobKey,
         known: Option<JobStatus>,
         chosen: &[Arc<str>],
+        gates: &Gates,
         shutdown: CancellationToken,
     ) -> Option<Polled> {
         match shutdown.run_until_cancelled(self.observe(job)).await? {
-            Ok(observation) => Some(self.accept(job, known, chosen, observation).await),
+            Ok(observation) => Some(self.accept(job, known, chosen, gates, observation).await),
             Err(error) => Some(Polled::Failed(error)),
         }
     }
@@ -111,6 +114,7 @@ impl Context {
         job: &JobKey,
         known: Option<JobStatus>,
         chosen: &[Arc<str>],
+        gates: &Gates,
         observation: Observation,
     ) -> Polled {
         let seen = Seen::of(&*self.clock);
@@ -126,8 +130,11 @@ impl Context {
                     &observation.details,
                     seen.at,
                 );
-                let notifiers = self.routing.targets(&event, chosen);
-                match self.record(job, &transition, event, notifiers).await {
+                let failures = match transition.to {
+                    JobStatus::Succeeded => gates.check(observation.details.metrics.as_deref()),
+                    _ => Vec::new(),
+                };
+                match self.record(job, &transition, event, failures, chosen).await {
                     Ok(status) => (status, None),
                     Err(error) => return Polled::NotRecorded(error),
                 }
@@ -142,14 +149,18 @@ impl Context {
         job: &JobKey,
         transition: &Transition,
         event: Event,
-        notifiers: Vec<Arc<str>>,
+        failures: Vec<GateFailure>,
+        chosen: &[Arc<str>],
     ) -> Result<Option<JobStatus>, StoreError> {
         let (from, to) = (transition.from, transition.to);
-        let event_id = event.id;
-        let recorded_at = event.time;
-        let message = Message::encode(event)
-            .map_err(|error| StoreError::Unusable(format!("event {event_id}: {error}")))?;
-        let tellings = vec![Telling { message, notifiers }];
+        let (event_id, recorded_at) = (event.id, event.time);
+        let beside = match failures.is_empty() {
+            true => None,
+            false => Event::of_failed_gates(&event, failures.clone()),
+        };
+        let tellings = [Some(event), beside].into_iter().flatten();
+        let tellings =
+            tellings.map(|event| self.telling(event, chosen)).collect::<Result<_, _>>()?;
         let change = Change { job: job.clone(), from, to, tellings, recorded_at };
         match self.store.record(&change).await? {
             Recorded::Committed => {
@@ -162,10 +173,27 @@ impl Context {
                     event = %event_id,
                     "job changed state"
                 );
+                self.tell_failed_gates(job, &failures);
                 self.recorded.send_replace(());
                 Ok(Some(to))
             }
             Recorded::Superseded(status) => Ok(status),
+        }
+    }
+
+    /// An event, and whom it is for.
+    fn telling(&self, event: Event, chosen: &[Arc<str>]) -> Result<Telling, StoreError> {
+        let (id, notifiers) = (event.id, self.routing.targets(&event, chosen));
+        let message = Message::encode(event)
+            .map_err(|error| StoreError::Unusable(format!("event {id}: {error}")))?;
+        Ok(Telling { message, notifiers })
+    }
+
+    fn tell_failed_gates(&self, job: &JobKey, failures: &[GateFailure]) {
+        for GateFailure { gate, message, .. } in failures {
+            let labels = [&*self.account, job.kind.as_str(), gate.as_str()];
+            self.metrics.gates_failed.with_label_values(&labels).inc();
+            tracing::warn!(%job, gate = gate.as_str(), "a quality gate failed: {message}");
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use slab::Slab;
 use tokio::time::Instant;
 
+use super::Terms;
 use super::follow_up::Record;
 use super::price::Weight;
 use super::queue::Queue;
@@ -31,6 +32,8 @@ pub(super) struct Tracked {
     pub(super) workflow: WorkflowIndex,
     /// Names of the notifiers to tell; empty for all.
     pub(super) notifiers: Arc<[Arc<str>]>,
+    /// What is asked of the job.
+    pub(super) terms: Arc<Terms>,
     /// Its last recorded status.
     pub(super) status: Option<JobStatus>,
     pub(super) sightings: Sightings,

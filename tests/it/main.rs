@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod events;
 mod foreign;
+mod github;
 mod network;
 mod online;
 mod outbox;

@@ -7,6 +7,7 @@
     reason = "a test ends where a step fails"
 )]
 
+mod action;
 mod event_ids;
 mod metrics;
 mod roles;

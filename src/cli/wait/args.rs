@@ -9,22 +9,23 @@ use anyhow::bail;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::super::{Failure, config_args};
+use super::super::{Failure, config_args, kind};
 use crate::aws::Access;
 use crate::config::{Followed, WatchSettings};
+use crate::domain::{Amount, Gates, JobKind};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job printed, from standard input
+    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job or start-id-mapping-job printed,
+    /// from standard input
     #[arg(long = "job-id", value_name = "ID", required = true)]
     pub(super) job_ids: Vec<String>,
 
-    /// The workflow that the jobs run [default: taken from --config, else searched for]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub(super) workflow_name: Option<String>,
+    #[command(flatten)]
+    pub(super) named: Named,
 
     /// End with the first job that ends, and by its outcome
     #[arg(long)]
@@ -34,12 +35,37 @@ pub(crate) struct Args {
     pub(super) following: Following,
 }
 
+/// What the command line says of the workflow that jobs run.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(in crate::cli) struct Named {
+    /// The workflow that the jobs run [default: taken from --config, else searched for]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(in crate::cli) workflow_name: Option<String>,
+
+    /// Whether they are matching or ID mapping jobs [default: taken from --config; else matching with --workflow-name,
+    /// and without it matching workflows are searched first, then those of ID mapping]
+    #[arg(long, value_name = "KIND", value_parser = kind::parser())]
+    pub(in crate::cli) kind: Option<JobKind>,
+}
+
 /// How jobs are followed to their end: the flags of every command that waits.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Following {
     /// Give up after this long, as in 90s or 2h30m [default: never]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(in crate::cli) timeout: Option<Duration>,
+
+    /// A job that left more records unprocessed fails: a share of its input records, as in 5%, or a number
+    #[arg(long, value_name = "AMOUNT")]
+    max_unprocessed: Option<Amount>,
+
+    /// A job that generated fewer match ids fails
+    #[arg(long, value_name = "N")]
+    min_match_ids: Option<u64>,
+
+    /// A job that processed fewer records fails
+    #[arg(long, value_name = "N")]
+    min_processed: Option<u64>,
 
     /// What to print on standard output about each job that ends
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -56,6 +82,10 @@ pub(in crate::cli) struct Following {
     /// No progress on standard error
     #[arg(long, short)]
     pub(in crate::cli) quiet: bool,
+
+    /// In a step of GitHub Actions: write outputs and a summary, and annotate what goes wrong
+    #[arg(long)]
+    pub(in crate::cli) github: bool,
 
     /// The AWS Region [default: from --config, the environment or the profile]
     #[arg(long)]
@@ -91,16 +121,17 @@ Exit codes:
   4    credentials or access
   5    job not found
   6    service unreachable: the time was up and no answer ever came
+  7    all jobs succeeded, and one failed a quality gate
   130  interrupted (SIGINT)
   143  terminated (SIGTERM)
-With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 0.
+With several jobs the worst counts: 2, 4, 5, 6, 3, 1, 7, 0.
 
 MATCHWATCH_LOG=debug in the environment shows each request on standard error.";
 
 /// What is printed about each job that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// One line of JSON, as `aws entityresolution get-matching-job` has it
+    /// One line of JSON, as `aws entityresolution get-matching-job` and `get-id-mapping-job` have it
     Json,
     /// One line for people
     Text,
@@ -185,21 +216,37 @@ impl Following {
         }
     }
 
-    /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
-    pub(in crate::cli) fn account_flags(&self, workflow_name: Option<&str>) -> String {
+    /// What a job that succeeded must have done besides. Flags win over the watch that follows the job.
+    pub(super) fn gates(&self, watched: Gates) -> Gates {
+        let given = Gates {
+            max_unprocessed: self.max_unprocessed,
+            min_match_ids: self.min_match_ids,
+            min_processed: self.min_processed,
+        };
+        given.or(watched)
+    }
+
+    /// The flags that a command needs to ask the same account the same way about jobs named so.
+    pub(in crate::cli) fn account_flags(&self, named: &Named) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 flags += &format!(" {name} {value}");
             }
         };
-        add("--workflow-name", workflow_name);
+        add("--workflow-name", named.workflow_name.as_deref());
+        add("--kind", named.kind.map(JobKind::as_str));
         add("--region", self.region.as_deref());
         add("--profile", self.profile.as_deref());
         add("--endpoint-url", self.endpoint_url.as_deref());
         let config = self.config.as_ref().map(|path| path.display().to_string());
         add("--config", config.as_deref());
         add("--account", self.account.as_deref());
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let amount = self.max_unprocessed.map(|amount| amount.to_string());
+        add("--max-unprocessed", amount.as_deref());
+        add("--min-match-ids", number(self.min_match_ids).as_deref());
+        add("--min-processed", number(self.min_processed).as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }
@@ -249,7 +296,7 @@ fn configured_access(followed: &Followed, subject: Subject<'_>) -> anyhow::Resul
                 "the jobs belong to the accounts {first} and {other}: wait for those of one account"
             ),
             Subject::Workflow(name) => bail!(
-                "the accounts {first} and {other} both have a workflow {name}: give a configuration that names one"
+                "the accounts {first} and {other} both have a workflow {name}: say which by --account"
             ),
         }
     }

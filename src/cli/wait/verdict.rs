@@ -25,7 +25,7 @@ impl Verdict {
     /// A job is over. Returns how the command ends, if it does.
     pub(super) fn ended(&mut self, job_id: &Arc<str>, exit: Exit) -> Option<Exit> {
         self.outcomes.insert(Arc::clone(job_id), exit);
-        let has_ended = matches!(exit, Exit::Success | Exit::Failed);
+        let has_ended = matches!(exit, Exit::Success | Exit::QualityFailed | Exit::Failed);
         if self.any && has_ended {
             return Some(exit);
         }
@@ -71,7 +71,7 @@ pub(in crate::cli) const fn of_error(error: &SourceError) -> Exit {
 /// The outcome of a job whose workflow was not found.
 pub(super) const fn of_search(error: &LocateError) -> Exit {
     match error {
-        LocateError::NotFound { .. } => Exit::NotFound,
+        LocateError::NotFound(_) => Exit::NotFound,
         LocateError::Denied(_) => Exit::AccessDenied,
         LocateError::Source(error) => of_error(error),
     }
@@ -101,6 +101,17 @@ mod tests {
         let mut verdict = Verdict::new(2, true);
         assert_eq!(verdict.ended(&"a".into(), Exit::NotFound), None);
         assert_eq!(verdict.ended(&"b".into(), Exit::AccessDenied), Some(Exit::AccessDenied));
+    }
+
+    #[test]
+    fn a_job_that_failed_its_gates_is_better_than_one_that_failed_and_worse_than_a_good_one() {
+        let mut verdict = Verdict::new(3, false);
+        verdict.ended(&"a".into(), Exit::Success);
+        verdict.ended(&"b".into(), Exit::QualityFailed);
+        assert_eq!(verdict.time_is_up(Exit::Success), Exit::QualityFailed);
+        assert_eq!(verdict.ended(&"c".into(), Exit::Failed), Some(Exit::Failed));
+        let mut verdict = Verdict::new(2, true);
+        assert_eq!(verdict.ended(&"a".into(), Exit::QualityFailed), Some(Exit::QualityFailed));
     }
 
     #[test]

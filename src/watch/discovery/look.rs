@@ -14,7 +14,7 @@ use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, JobSummary, WorkflowKey};
 use crate::metrics::Metrics;
 use crate::source::{JobPage, Operation, SourceError, WorkflowPage};
-use crate::store::{Standing, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::watch::poller::Account;
 use crate::watch::{Budget, WatchedJob};
 
@@ -126,12 +126,12 @@ impl Context {
             match standing {
                 Some(standing) if standing.status.is_terminal() => {}
                 // A start goes on with it, unless its watch is a new one. Who is followed is not followed twice.
-                Some(standing) => found.push(self.watched(workflow, key, Some(standing))),
+                Some(standing) => found.push(workflow.rule.watched(key, Some(standing))),
                 None => {
                     tracing::debug!(job = %key, status = job.status.as_str(), "found a job");
                     self.count(&job, is_first, now);
                     new.insert(job.job_id);
-                    found.push(self.watched(workflow, key, None));
+                    found.push(workflow.rule.watched(key, None));
                 }
             }
         }
@@ -140,16 +140,6 @@ impl Context {
             let _ = self.jobs.send(found);
         }
         Ok(new)
-    }
-
-    fn watched(&self, workflow: &Followed, key: JobKey, standing: Option<Standing>) -> WatchedJob {
-        WatchedJob {
-            key,
-            status: standing.map(|standing| standing.status),
-            since: standing.map(|standing| standing.since),
-            notifiers: Arc::clone(&workflow.rule.notifiers),
-            place: None,
-        }
     }
 
     /// Counts a job that was found. Those of the first look began when nobody looked.

@@ -26,14 +26,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::Account;
-use super::{Budget, Observer, Place, WatchedJob};
+use super::{Budget, Observer, Place, Terms, WatchedJob};
 use crate::backoff::Policy;
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, NamePattern, Start, WorkflowKey};
 use crate::heartbeat::{self, Heartbeat};
 use crate::metrics::Metrics;
 use crate::source::SourceError;
-use crate::store::Store;
+use crate::store::{Standing, Store};
 use due::Due;
 use followed::Followed;
 use look::{Context, Failure};
@@ -61,12 +61,26 @@ pub struct Rule {
     pub interval: Duration,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Arc<[Arc<str>]>,
+    /// What is asked of the jobs.
+    pub terms: Arc<Terms>,
 }
 
 impl Rule {
     /// The rule for the jobs of a workflow: the first that fits it.
     pub fn of<'r>(rules: &'r [Arc<Self>], workflow: &str) -> Option<&'r Arc<Self>> {
         rules.iter().find(|rule| rule.workflows.matches(workflow))
+    }
+
+    /// A job that is followed by this rule, and has got so far.
+    pub fn watched(&self, key: JobKey, standing: Option<Standing>) -> WatchedJob {
+        WatchedJob {
+            key,
+            status: standing.map(|standing| standing.status),
+            since: standing.map(|standing| standing.since),
+            notifiers: Arc::clone(&self.notifiers),
+            terms: Arc::clone(&self.terms),
+            place: None,
+        }
     }
 }
 
@@ -102,15 +116,12 @@ impl Discovery {
     /// The jobs that an earlier one handed out and that were left, each with its place: they are taken out.
     pub fn take_over(&self, left: &mut HashMap<JobKey, Place>) -> Vec<WatchedJob> {
         let own = |key: &JobKey| key.account == self.account.name && key.kind == self.kind;
-        let rule = |key: &JobKey| Rule::of(&self.rules, &key.workflow_name);
-        let left = left.extract_if(|key, _| own(key) && rule(key).is_some());
-        left.map(|(key, place)| WatchedJob {
-            notifiers: rule(&key).map(|rule| Arc::clone(&rule.notifiers)).unwrap_or_default(),
+        let left = left
+            .extract_if(|key, _| own(key) && Rule::of(&self.rules, &key.workflow_name).is_some());
+        left.filter_map(|(key, place)| {
+            let rule = Rule::of(&self.rules, &key.workflow_name)?;
             // If something was recorded of it since, the first answer tells.
-            status: None,
-            since: None,
-            place: Some(place),
-            key,
+            Some(WatchedJob { place: Some(place), ..rule.watched(key, None) })
         })
         .collect()
     }
@@ -229,15 +240,19 @@ impl Run {
             return;
         }
         let Some(rule) = Rule::of(&self.rules, &name) else { return };
-        let key = WorkflowKey {
-            account: Arc::clone(&self.context.account.name),
-            kind: self.context.kind,
-            name: Arc::clone(&name),
-        };
+        let key = self.key(Arc::clone(&name));
         let round = self.rounds.add(rule.interval);
         let workflow = Followed::new(key, Arc::clone(rule), round);
         self.followed.insert(Arc::clone(&name), Some(Box::new(workflow)));
         self.tasks.set(Task::Look(name), now);
+    }
+
+    fn key(&self, name: Arc<str>) -> WorkflowKey {
+        WorkflowKey {
+            account: Arc::clone(&self.context.account.name),
+            kind: self.context.kind,
+            name,
+        }
     }
 
     /// Begins what is due. Returns when to look again.
@@ -295,7 +310,7 @@ impl Run {
     /// The workflows were listed, or not.
     fn listed(&mut self, names: Result<Vec<String>, SourceError>, now: Instant) {
         let answer = names.as_ref().map(drop);
-        self.observer.looked(ALL, answer);
+        self.observer.looked(&self.key(ALL.into()), answer);
         let account = Arc::clone(&self.context.account.name);
         let interval = self.list_interval().unwrap_or(DENIED_INTERVAL);
         let due = match &names {
@@ -391,8 +406,8 @@ impl Run {
         let [account, kind] = self.context.labels();
         metrics.discovery_looks.with_label_values(&[account, kind, outcome]).inc();
         match looked {
-            Ok(()) => self.observer.looked(&workflow.name, Ok(())),
-            Err(Failure::Source(error)) => self.observer.looked(&workflow.name, Err(error)),
+            Ok(()) => self.observer.looked(workflow, Ok(())),
+            Err(Failure::Source(error)) => self.observer.looked(workflow, Err(error)),
             Err(Failure::Store(_)) => {}
         }
     }

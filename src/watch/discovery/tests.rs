@@ -65,6 +65,7 @@ impl Stage {
             first_sight: service::ORIGIN,
             interval: INTERVAL,
             notifiers: Arc::default(),
+            terms: Arc::default(),
         })
     }
 

@@ -64,10 +64,11 @@ impl Run {
 
     fn ask_about_job(&mut self, index: JobIndex, now: Instant) {
         let Some(job) = self.agenda.job(index) else { return };
-        let (key, status, notifiers) = (job.key.clone(), job.status, Arc::clone(&job.notifiers));
+        let (key, status) = (job.key.clone(), job.status);
+        let (notifiers, terms) = (Arc::clone(&job.notifiers), Arc::clone(&job.terms));
         let (context, shutdown) = (Arc::clone(&self.context), self.shutdown.clone());
         let question = self.questions.spawn(async move {
-            context.poll(&key, status, &notifiers, shutdown).await.map(Answer::Job)
+            context.poll(&key, status, &notifiers, &terms.gates, shutdown).await.map(Answer::Job)
         });
         self.flights.insert(question.id(), (Question::Job(index), now));
     }

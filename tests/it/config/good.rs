@@ -9,7 +9,9 @@ use matchwatch::config::{
     self, AccountSettings, DiscoverySettings, Loaded, LogFormat, LogSettings, NotifierAdapter,
     NotifierSettings, Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{EventPattern, Filter, JobKind, JobStatus, NamePattern, Start};
+use matchwatch::domain::{
+    Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
+};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -88,6 +90,7 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             job_ids: vec![JOB.into()],
             discovery: None,
             notifiers: Vec::new(),
+            gates: Gates::default(),
         }]
     );
     assert_eq!(warnings, []);
@@ -191,6 +194,11 @@ fn every_key_is_taken_up() {
                     job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
                     discovery: None,
                     notifiers: vec!["ops".into(), "lines".into()],
+                    gates: Gates {
+                        max_unprocessed: Some("0.5%".parse().unwrap()),
+                        min_match_ids: Some(1_000),
+                        min_processed: Some(0),
+                    },
                 },
                 // The same job id in another account is another job.
                 WatchSettings {
@@ -200,6 +208,17 @@ fn every_key_is_taken_up() {
                     job_ids: vec![JOB.into()],
                     discovery: None,
                     notifiers: Vec::new(),
+                    gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
+                },
+                // And so is that of another kind.
+                WatchSettings {
+                    account: "123456789012".into(),
+                    kind: JobKind::IdMapping,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into()],
+                    discovery: None,
+                    notifiers: Vec::new(),
+                    gates: Gates::default(),
                 },
                 WatchSettings {
                     account: "production".into(),
@@ -212,6 +231,7 @@ fn every_key_is_taken_up() {
                         interval: Some(secs(20)),
                     }),
                     notifiers: Vec::new(),
+                    gates: Gates::default(),
                 },
                 WatchSettings {
                     account: "production".into(),
@@ -224,6 +244,7 @@ fn every_key_is_taken_up() {
                         interval: None,
                     }),
                     notifiers: vec!["lines".into()],
+                    gates: Gates::default(),
                 },
             ],
             notifiers: vec![

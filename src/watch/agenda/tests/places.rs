@@ -15,6 +15,7 @@ impl Play {
             status: None,
             since: None,
             notifiers: Arc::default(),
+            terms: Arc::default(),
             place: Some(place),
         };
         self.agenda.follow(job, self.seen());

@@ -151,6 +151,7 @@ impl Play {
                 .is_multiple_of(3)
                 .then(|| self.at() - SignedDuration::from_secs(number as i64 * 7_919 % 10_800)),
             notifiers: Arc::default(),
+            terms: Arc::default(),
             place: None,
         };
         self.agenda.follow(job, self.seen());

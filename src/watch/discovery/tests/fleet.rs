@@ -80,6 +80,7 @@ fn watch_over(
     };
     let poller = Poller {
         account,
+        kind: JobKind::Matching,
         store: Arc::clone(store),
         routing: Routing::new(vec![Route { notifier: "log".into(), filter: Default::default() }]),
         clock: Arc::clone(clock),
