@@ -182,6 +182,12 @@ async fn try_out(notifiers: Arc<Notifiers>, settings: NotifierSettings) -> Verdi
         }
         NotifierAdapter::Webhook(_) => "Check url, headers and secrets, and the receiver's own log",
         NotifierAdapter::Sns(_) => "Check topic_arn and region, and allow sns:Publish on the topic",
+        NotifierAdapter::Sqs(_) => {
+            "Check queue_url and region, and allow sqs:SendMessage on the queue"
+        }
+        NotifierAdapter::EventBridge(_) => {
+            "Check event_bus and region, and allow events:PutEvents on the bus"
+        }
         NotifierAdapter::Command(_) => {
             "Run the program by hand; it must end with 0 where MATCHWATCH_TEST is set, too"
         }

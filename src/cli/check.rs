@@ -2,6 +2,7 @@
 
 mod online;
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::config_args::ConfigArgs;
@@ -119,11 +120,21 @@ fn watch(watch: &WatchSettings) -> String {
 }
 
 fn notifier(notifier: &NotifierSettings) -> String {
-    let adapter = match &notifier.adapter {
-        NotifierAdapter::Stdout => "standard output",
-        NotifierAdapter::Webhook(_) => "a webhook",
-        NotifierAdapter::Sns(sns) => sns.topic_arn.as_str(),
-        NotifierAdapter::Command(command) => command.command.first().map_or("", String::as_str),
+    let adapter: Cow<'_, str> = match &notifier.adapter {
+        NotifierAdapter::Stdout => "standard output".into(),
+        NotifierAdapter::Webhook(webhook) => match webhook.template {
+            Some(template) => format!("a webhook, by the template {}", template.name()).into(),
+            None if webhook.template_file.is_some() || webhook.template_text.is_some() => {
+                "a webhook, by a template".into()
+            }
+            None => "a webhook".into(),
+        },
+        NotifierAdapter::Sns(sns) => sns.topic_arn.as_str().into(),
+        NotifierAdapter::Sqs(sqs) => sqs.queue_url.as_str().into(),
+        NotifierAdapter::EventBridge(bridge) => bridge.event_bus.as_str().into(),
+        NotifierAdapter::Command(command) => {
+            command.command.first().map_or("", String::as_str).into()
+        }
     };
     let filter = &notifier.filter;
     let statuses = match listed(&filter.statuses) {

@@ -212,6 +212,10 @@ pub enum NotifierAdapter {
     Webhook(notify::WebhookConfig),
     /// `sns`
     Sns(notify::SnsConfig),
+    /// `sqs`
+    Sqs(notify::SqsConfig),
+    /// `eventbridge`
+    EventBridge(notify::EventBridgeConfig),
     /// `command`
     Command(notify::CommandConfig),
 }

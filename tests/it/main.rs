@@ -20,4 +20,5 @@ mod run;
 mod serve;
 mod source;
 mod support;
+mod templates;
 mod wait;

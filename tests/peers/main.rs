@@ -8,11 +8,14 @@
 )]
 
 mod action;
+mod event_bridge;
 mod event_ids;
 mod metrics;
+mod moto;
 mod roles;
 mod simulator;
 mod sns;
+mod sqs;
 mod support;
 mod wait;
 mod webhook;

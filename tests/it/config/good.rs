@@ -12,7 +12,9 @@ use matchwatch::config::{
 use matchwatch::domain::{
     Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
 };
-use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
+use matchwatch::notify::{
+    BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
+};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
 use matchwatch::tls::CaBundle;
@@ -259,7 +261,6 @@ fn every_key_is_taken_up() {
                         kinds: vec![JobKind::Matching],
                     },
                     adapter: NotifierAdapter::Webhook(WebhookConfig {
-                        url: MaybeSecret::Plain("https://example.com/hook".into()),
                         secrets: vec![SecretRef::File(
                             "tests/fixtures/config/signing_secret".into()
                         )],
@@ -272,6 +273,46 @@ fn every_key_is_taken_up() {
                         ]
                         .into(),
                         timeout: secs(5),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/hook".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "chat".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template: Some(BuiltInTemplate::Slack),
+                        ..WebhookConfig::posting_to(MaybeSecret::Kept(SecretRef::File(
+                            "tests/fixtures/config/url".into(),
+                        )))
+                    }),
+                },
+                NotifierSettings {
+                    name: "tickets".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_file: Some("tests/fixtures/config/ticket.jinja".into()),
+                        template_secrets: [(
+                            "token".to_owned(),
+                            SecretRef::File("tests/fixtures/config/signing_secret".into()),
+                        )]
+                        .into(),
+                        content_type: Some("application/vnd.tickets+json".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/tickets".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "phone".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_text: Some("{{ title }}".into()),
+                        content_type: Some("text/plain".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/phone".into(),
+                        ))
                     }),
                 },
                 NotifierSettings {
@@ -286,6 +327,35 @@ fn every_key_is_taken_up() {
                         session_name: None,
                         endpoint_url: Some("http://127.0.0.1:8081".into()),
                         timeout: secs(3),
+                    }),
+                },
+                NotifierSettings {
+                    name: "queue".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Sqs(SqsConfig {
+                        queue_url: "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo"
+                            .into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        external_id: None,
+                        session_name: None,
+                        endpoint_url: Some("http://127.0.0.1:8082".into()),
+                        timeout: secs(6),
+                    }),
+                },
+                NotifierSettings {
+                    name: "bus".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::EventBridge(EventBridgeConfig {
+                        event_bus: "arn:aws:events:eu-west-1:123456789012:event-bus/jobs".into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        external_id: None,
+                        session_name: None,
+                        endpoint_url: Some("http://127.0.0.1:8083".into()),
+                        timeout: secs(7),
                     }),
                 },
                 NotifierSettings {
