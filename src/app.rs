@@ -7,6 +7,7 @@
 mod accounts;
 mod control;
 mod crew;
+mod discovery;
 mod inspection;
 mod notifiers;
 mod outbox;

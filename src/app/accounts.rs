@@ -7,8 +7,8 @@ use tokio::sync::watch as channel;
 use super::StartError;
 use crate::aws::Aws;
 use crate::clock::SystemClock;
-use crate::config::Settings;
-use crate::domain::{JobKey, JobKind, Routing};
+use crate::config::{Settings, WatchSettings};
+use crate::domain::{JobKey, JobKind, JobSet, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{self, EntityResolution, JobStarter};
@@ -101,12 +101,7 @@ pub(super) async fn watched_jobs(
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
         let terms = Arc::new(Terms { gates: watch.gates });
         told.push((watch.job_ids.len(), notifiers, terms));
-        keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
-            account: Arc::clone(account),
-            kind,
-            workflow_name: Arc::clone(&watch.workflow_name),
-            job_id: Arc::clone(job_id),
-        }));
+        keys.extend(jobs_of(watch));
     }
     let standings = store.standings(&keys).await?;
     let told = told
@@ -119,4 +114,18 @@ pub(super) async fn watched_jobs(
         WatchedJob { key, status, since, notifiers, terms, place: None }
     });
     Ok(jobs.collect())
+}
+
+/// All jobs that the watches name.
+pub(super) fn named_jobs(settings: &Settings) -> JobSet {
+    settings.watches.iter().flat_map(jobs_of).collect()
+}
+
+fn jobs_of(watch: &WatchSettings) -> impl Iterator<Item = JobKey> {
+    watch.job_ids.iter().map(|job_id| JobKey {
+        account: Arc::clone(&watch.account),
+        kind: watch.kind,
+        workflow_name: Arc::clone(&watch.workflow_name),
+        job_id: Arc::clone(job_id),
+    })
 }

@@ -2,6 +2,7 @@
 //! notifiers. One failure keeps nothing else from being tried.
 
 mod accounts;
+mod discovery;
 
 use std::collections::VecDeque;
 use std::fmt;

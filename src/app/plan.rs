@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
-use super::accounts::{connect, watched_jobs, watched_kinds};
+use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
 use super::status::{AccountStatus, DaemonStatus};
@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::notify::Stdout;
 use crate::source;
 use crate::store::Store;
-use crate::watch::{Budgets, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{Budgets, Discovery, Observer, Patience, Poller, WatchedJob};
 
 /// What stays as it is while settings come and go.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ pub(super) struct Plan {
 pub(super) struct PlannedAccount {
     pub(super) poller: Poller,
     pub(super) jobs: Vec<WatchedJob>,
+    /// Who finds jobs, where a watch names none.
+    pub(super) discovery: Option<Discovery>,
     pub(super) status: Arc<AccountStatus>,
 }
 
@@ -61,17 +63,17 @@ impl Base {
         limits: &KnownLimits,
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
-        let accounts = self.plan_accounts(&aws, settings, limits).await?;
-        let watched = accounts.iter().flat_map(|account| &account.jobs);
-        let watched: JobSet = watched.map(|job| job.key.clone()).collect();
+        let named = Arc::new(named_jobs(settings));
+        let accounts = self.plan_accounts(&aws, settings, limits, &named).await?;
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
             retain: settings.retain,
-            watched: Arc::new(watched),
+            watched: named,
         };
         let workers = self.plan_workers(aws, settings).await?;
+        self.forget_other_watches(settings).await?;
         Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
     }
 
@@ -80,6 +82,7 @@ impl Base {
         aws: &Aws,
         settings: &Settings,
         limits: &KnownLimits,
+        named: &Arc<JobSet>,
     ) -> Result<Vec<PlannedAccount>, StartError> {
         let routing = routing(settings);
         let mut accounts = Vec::new();
@@ -91,14 +94,16 @@ impl Base {
             let connected = connect(aws, Arc::clone(&account.name), &config).await?;
             let mut watched = Vec::new();
             for kind in watched_kinds(settings, &account.name) {
-                let jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
-                watched.push((kind, jobs));
+                let mut jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
+                let rules = self.rules(settings, &account.name, kind).await?;
+                jobs.extend(self.found_jobs(&account.name, kind, &rules, named).await?);
+                watched.push((kind, jobs, rules));
             }
-            let jobs = watched.iter().flat_map(|(_, jobs)| jobs);
+            let jobs = watched.iter().flat_map(|(_, jobs, _)| jobs);
             let live = jobs.filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
             let workflows = live.map(|job| job.key.workflow());
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
-            for (kind, jobs) in watched {
+            for (kind, jobs, rules) in watched {
                 let known = limits.get(&(Arc::clone(&account.name), kind));
                 let poller = Poller {
                     account: connected.clone(),
@@ -118,7 +123,9 @@ impl Base {
                     recorded: self.recorded.clone(),
                     heartbeat: Heartbeat::new(),
                 };
-                accounts.push(PlannedAccount { poller, jobs, status: Arc::clone(&status) });
+                let discovery = self.discovery(settings, &poller, rules, named);
+                let status = Arc::clone(&status);
+                accounts.push(PlannedAccount { poller, jobs, discovery, status });
             }
         }
         Ok(accounts)

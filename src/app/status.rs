@@ -12,7 +12,7 @@ use crate::http::Status;
 use crate::metrics::Metrics;
 use crate::source::SourceError;
 use crate::store::{Backlog, Store};
-use crate::watch::{Next, Observer};
+use crate::watch::{Next, Observer, discovery};
 
 /// A loop that has not beaten for this long is stuck.
 const STUCK_AFTER: Duration = heartbeat::PERIOD.saturating_mul(12);
@@ -204,6 +204,18 @@ impl Observer for AccountStatus {
             if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
                 answers.denied.remove(&workflow);
             }
+        });
+    }
+
+    fn looked(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
+        // All that is known of a workflow without jobs is whether they can be looked for.
+        self.note(answer.err(), |answers| match answer {
+            // That workflows can be listed does not say that their jobs can.
+            Ok(()) if &*workflow.name == discovery::ALL => {
+                answers.unanswered_in_a_row = 0;
+                answers.denied.remove(workflow);
+            }
+            answer => answers.take(workflow, answer),
         });
     }
 

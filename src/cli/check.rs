@@ -8,8 +8,11 @@ use std::io::Write as _;
 use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
 use crate::aws::Aws;
-use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
-use crate::domain::JobKind;
+use crate::config::{
+    AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings, WatchSettings,
+};
+use crate::domain::{JobKind, Start};
+use crate::duration;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -67,23 +70,7 @@ fn warning_about_disk(store: &StoreSettings) -> Option<String> {
 fn summary(file: &str, settings: &Settings) -> String {
     let mut lines = vec![format!("{file} is fine. `serve` would run:")];
     lines.extend(settings.accounts.iter().map(account));
-    lines.extend(settings.watches.iter().map(|watch| {
-        let jobs = counted(
-            watch.job_ids.len(),
-            match watch.kind {
-                JobKind::Matching => "job",
-                JobKind::IdMapping => "ID mapping job",
-            },
-        );
-        let told = match watch.notifiers.as_slice() {
-            [] => "all notifiers".to_owned(),
-            names => names.join(", "),
-        };
-        format!(
-            "  watch     {} of {} in {}, told to {told}",
-            jobs, watch.workflow_name, watch.account
-        )
-    }));
+    lines.extend(settings.watches.iter().map(watch));
     lines.extend(settings.notifiers.iter().map(notifier));
     lines.push(match &settings.store {
         StoreSettings::Memory => "  store     memory: nothing survives a restart".to_owned(),
@@ -100,6 +87,36 @@ fn account(account: &AccountSettings) -> String {
     let region = account.access.region.as_deref().unwrap_or("the Region of the AWS environment");
     let role = account.access.role.as_ref().map(|role| format!(", as {}", role.arn));
     format!("  account   {} in {region}{}", account.name, role.unwrap_or_default())
+}
+
+fn watch(watch: &WatchSettings) -> String {
+    let job = match watch.kind {
+        JobKind::Matching => "job",
+        JobKind::IdMapping => "ID mapping job",
+    };
+    let followed = match &watch.discovery {
+        None => format!("{} of {}", counted(watch.job_ids.len(), job), watch.workflow_name),
+        Some(discovery) => {
+            let workflows = match discovery.workflows.as_str() {
+                "*" => "all workflows",
+                names => names,
+            };
+            match discovery.start {
+                Start::New => format!("new {job}s of {workflows}"),
+                Start::Running => format!("running and new {job}s of {workflows}"),
+                Start::Ago(age) => {
+                    let age = duration::display(age);
+                    format!("{job}s of {workflows} since {age} before its first sight")
+                }
+                Start::At(instant) => format!("{job}s of {workflows} since {instant}"),
+            }
+        }
+    };
+    let told = match watch.notifiers.as_slice() {
+        [] => "all notifiers".to_owned(),
+        names => names.join(", "),
+    };
+    format!("  watch     {followed} in {}, told to {told}", watch.account)
 }
 
 fn notifier(notifier: &NotifierSettings) -> String {

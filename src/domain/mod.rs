@@ -5,6 +5,7 @@
 mod alarm;
 mod by_kind;
 mod details;
+mod discovery;
 mod event;
 mod job;
 mod job_set;
@@ -21,6 +22,7 @@ pub use alarm::{
 };
 pub use by_kind::ByKind;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
+pub use discovery::{FollowedWorkflow, Start, WatchKey};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};
 pub use job::{
     JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,

@@ -10,6 +10,7 @@
 
 mod agenda;
 pub mod cadence;
+pub mod discovery;
 mod follow_up;
 mod listing;
 mod locate;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadence::{Eta, Limits};
+pub use discovery::{Discovery, Rule};
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
 pub use locate::{LocateError, Located, Search, Searched};
@@ -124,6 +126,9 @@ pub trait Observer: Send + Sync {
 
     /// The jobs of `workflow` were listed, or were not. Jobs that the list shows to have changed are asked about next.
     fn listed(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
+
+    /// The jobs of `workflow` were looked through for new ones, or were not; of `*`, the workflows were listed.
+    fn looked(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
 
     /// Whether [`expected`](Self::expected) is listened to: it takes some work.
     fn wants_eta(&self) -> bool {

@@ -310,3 +310,22 @@ async fn without_online_nothing_is_sent_anywhere() {
     assert_eq!((service.connections(), receiver.connections()), (0, 0));
     assert!(!String::from_utf8(output.stdout).unwrap().contains("Tried"));
 }
+
+#[tokio::test]
+async fn a_watch_that_finds_its_jobs_is_told_with_its_workflows() {
+    let service = Service::start().await;
+    let watches = "[[watch]]\nworkflow_name = \"custom*\"\n
+        [[watch]]\nworkflow_name = \"orders-*\"\n
+        [[watch]]\nworkflow_name = \"returns\"\n
+        [[watch]]\nall = true\n";
+    let report = check(&Home::new(service.url(), watches)).await;
+    assert_eq!(
+        report.about("watch custom* in main"),
+        "  ok      watch custom* in main: follows 1 workflow, whose jobs can be listed: customers"
+    );
+    assert!(report.about("watch orders-* in main").contains("none of 2 workflows fits `orders-*`"));
+    assert!(report.about("watch returns in main").starts_with("  FAILED"), "{:#?}", report.tried);
+    let all = "follows 2 workflows, whose jobs can be listed: customers, suppliers";
+    assert!(report.about("watch * in main").ends_with(all), "{:#?}", report.tried);
+    assert_eq!(report.code, Some(5), "{:#?}", report.tried);
+}

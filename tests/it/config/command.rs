@@ -25,6 +25,8 @@ fn check_says_what_would_run_and_succeeds() {
   watch     2 jobs of customers in production, told to ops, lines
   watch     1 job of customers in 123456789012, told to all notifiers
   watch     1 ID mapping job of customers in 123456789012, told to all notifiers
+  watch     running and new jobs of orders-* in production, told to all notifiers
+  watch     jobs of all workflows since 7d before its first sight in production, told to lines
   notifier  ops tells a webhook: SUCCEEDED, FAILED, events job.*, workflows customers, cust*, accounts production, regions eu-west-1, kinds matching
   notifier  chat tells a webhook, by the template slack: every transition
   notifier  tickets tells a webhook, by a template: every transition

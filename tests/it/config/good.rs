@@ -6,10 +6,12 @@ use std::time::Duration;
 use matchwatch::aws::{Access, Role};
 use matchwatch::backoff::Policy;
 use matchwatch::config::{
-    self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
-    Problems, Settings, StoreSettings, WatchSettings,
+    self, AccountSettings, DiscoverySettings, Loaded, LogFormat, LogSettings, NotifierAdapter,
+    NotifierSettings, Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern};
+use matchwatch::domain::{
+    Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
+};
 use matchwatch::notify::{
     BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
 };
@@ -49,6 +51,7 @@ fn an_empty_file_gives_the_defaults() {
                 not_found_grace: secs(600),
             },
             request_timeout: secs(10),
+            discovery_interval: secs(30),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(1), max: secs(600) },
                 max_retry_after: secs(3_600),
@@ -87,11 +90,37 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             kind: JobKind::Matching,
             workflow_name: "customers".into(),
             job_ids: vec![JOB.into()],
+            discovery: None,
             notifiers: Vec::new(),
             gates: Gates::default(),
         }]
     );
     assert_eq!(warnings, []);
+}
+
+#[test]
+fn a_watch_that_names_no_job_follows_all_that_start() {
+    let Loaded { settings, warnings } =
+        config::parse("test.toml", "[[watch]]\nworkflow_name = \"customers\"\n", []).unwrap();
+    assert_eq!(warnings, []);
+    let discovery = settings.watches[0].discovery.as_ref().unwrap();
+    assert_eq!(discovery.workflows.literal(), Some("customers"));
+    assert_eq!((discovery.start, discovery.interval), (Start::New, None));
+}
+
+#[test]
+fn a_start_is_a_word_or_a_moment() {
+    for (text, start) in [
+        ("new", Start::New),
+        ("running", Start::Running),
+        ("since 7d", Start::Ago(secs(7 * 86_400))),
+        ("since 2026-11-01T00:00:00Z", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+        ("since 2026-11-01T02:00:00+02:00", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+    ] {
+        let text = format!("[[watch]]\nall = true\nstart = {text:?}\n");
+        let Loaded { settings, .. } = config::parse("test.toml", &text, []).unwrap();
+        assert_eq!(settings.watches[0].discovery.as_ref().unwrap().start, start, "{text}");
+    }
 }
 
 #[test]
@@ -120,6 +149,7 @@ fn every_key_is_taken_up() {
                 not_found_grace: secs(3_600),
             },
             request_timeout: secs(2),
+            discovery_interval: secs(60),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(2), max: secs(2) },
                 max_retry_after: secs(600),
@@ -164,6 +194,7 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
+                    discovery: None,
                     notifiers: vec!["ops".into(), "lines".into()],
                     gates: Gates {
                         max_unprocessed: Some("0.5%".parse().unwrap()),
@@ -177,6 +208,7 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
+                    discovery: None,
                     notifiers: Vec::new(),
                     gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
                 },
@@ -186,7 +218,34 @@ fn every_key_is_taken_up() {
                     kind: JobKind::IdMapping,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
+                    discovery: None,
                     notifiers: Vec::new(),
+                    gates: Gates::default(),
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "orders-*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("orders-*"),
+                        start: Start::Running,
+                        interval: Some(secs(20)),
+                    }),
+                    notifiers: Vec::new(),
+                    gates: Gates::default(),
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("*"),
+                        start: Start::Ago(secs(7 * 86_400)),
+                        interval: None,
+                    }),
+                    notifiers: vec!["lines".into()],
                     gates: Gates::default(),
                 },
             ],
@@ -333,6 +392,11 @@ fn what_may_be_a_mistake_is_a_warning() {
             ":13:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
             ":18:12: [[account]] use_fips: Entity Resolution is not known to have a FIPS endpoint in \
              `eu-west-1`; it has one in `us-east-1`, `us-east-2`, `us-west-2`",
+            ":24:9: [[watch]] start: has no effect in a watch that names its jobs",
+            ":32:17: [[watch]] workflow_name: has no effect: an earlier watch follows all of it already, by \
+             `orders-*`; put this one before that",
+            ":36:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
+             earlier watch alone",
         ]
     );
     assert_eq!(settings.watches[0].job_ids, [JOB.into()]);
