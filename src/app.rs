@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use accounts::{connect, connect_to_start, step_poller};
 pub use crew::Broken;
-pub use inspection::{Inspection, Subject, Trouble, TroubleKind, Verdict};
+pub use inspection::{Inspection, MissingPermission, Subject, Trouble, TroubleKind, Verdict};
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 

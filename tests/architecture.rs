@@ -122,7 +122,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_sdk_eventbridge", &["notify/event_bridge"]),
     ("aws_sdk_sns", &["notify/sns"]),
     ("aws_sdk_sqs", &["notify/sqs"]),
-    ("aws_sdk_sts", &["aws/role"]),
+    ("aws_sdk_sts", &["aws/identity", "aws/role"]),
     ("axum", &["http", "simulator"]),
     ("backoff", &["backoff"]),
     ("clap", &["cli", "main"]),

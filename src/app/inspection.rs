@@ -3,6 +3,8 @@
 
 mod accounts;
 mod discovery;
+mod identity;
+mod permissions;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,6 +25,7 @@ use crate::domain::{JobKind, Message, TestEvent};
 use crate::notify::Outcome;
 use crate::store::SqliteStore;
 use accounts::Asker;
+pub use permissions::MissingPermission;
 
 /// Time that the disk may take.
 const DISK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +43,17 @@ pub enum Subject {
         kind: JobKind,
         /// The workflow.
         workflow_name: Arc<str>,
+        /// The account's name.
+        account: Arc<str>,
+    },
+    /// The clock of this machine.
+    Clock,
+    /// A permission that a watch needs.
+    Permission {
+        /// The operation of Entity Resolution.
+        operation: &'static str,
+        /// Names of workflows, as the configuration writes them; `*` for everything.
+        workflows: String,
         /// The account's name.
         account: Arc<str>,
     },
@@ -67,6 +81,8 @@ pub struct Trouble {
     pub reason: String,
     /// What to do; empty where the reason says it.
     pub advice: &'static str,
+    /// The permission that would mend it, where that is known.
+    pub missing: Option<Box<MissingPermission>>,
 }
 
 /// Kinds of trouble, by who can mend it.
@@ -97,7 +113,7 @@ impl fmt::Display for Trouble {
 
 impl Verdict {
     fn fails(kind: TroubleKind, reason: impl Into<String>, advice: &'static str) -> Self {
-        Self::Fails(Trouble { kind, reason: reason.into(), advice })
+        Self::Fails(Trouble { kind, reason: reason.into(), advice, missing: None })
     }
 }
 
@@ -114,22 +130,55 @@ impl Inspection {
     /// TLS cannot be set up: nothing could be tried.
     pub fn begin(settings: &Settings) -> Result<Self, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
-        let mut steps = VecDeque::new();
-        steps.push_back((Subject::Store, tokio::spawn(store(settings.store.clone()))));
+        let mut inspection = Self(VecDeque::new());
+        inspection.step(Subject::Store, store(settings.store.clone()));
         for account in &settings.accounts {
             let asker = Arc::new(Asker::new(&aws, account, settings));
             let subject = Subject::Account(Arc::clone(&account.name));
-            steps.push_back((subject, tokio::spawn(Arc::clone(&asker).introduce())));
+            inspection.step(subject, Arc::clone(&asker).introduce());
             for watch in settings.watches.iter().filter(|watch| watch.account == account.name) {
                 let subject = Subject::Watch {
                     kind: watch.kind,
                     workflow_name: Arc::clone(&watch.workflow_name),
                     account: Arc::clone(&watch.account),
                 };
-                let step = Arc::clone(&asker).look_for(watch.clone());
-                steps.push_back((subject, tokio::spawn(step)));
+                inspection.step(subject, Arc::clone(&asker).look_for(watch.clone()));
             }
         }
+        inspection.try_out_notifiers(aws, settings);
+        Ok(inspection)
+    }
+
+    /// The same by causes: the clock, who asks, and each permission by itself, which says what a policy lacks.
+    ///
+    /// # Errors
+    ///
+    /// TLS cannot be set up: nothing could be tried.
+    pub fn diagnose(settings: &Settings) -> Result<Self, StartError> {
+        let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
+        let accounts = settings.accounts.iter();
+        let askers: Vec<_> =
+            accounts.map(|account| Arc::new(Asker::new(&aws, account, settings))).collect();
+        let mut diagnosis = Self(VecDeque::new());
+        diagnosis.step(Subject::Store, store(settings.store.clone()));
+        diagnosis.step(Subject::Clock, identity::clock(askers.clone()));
+        for asker in askers {
+            let account = Arc::clone(asker.name());
+            diagnosis.step(Subject::Account(Arc::clone(&account)), Arc::clone(&asker).identify());
+            for need in permissions::needs(settings, &account) {
+                let subject = Subject::Permission {
+                    operation: need.operation.as_str(),
+                    workflows: need.workflows.as_ref().map_or("*".to_owned(), ToString::to_string),
+                    account: Arc::clone(&account),
+                };
+                diagnosis.step(subject, Arc::clone(&asker).may(need));
+            }
+        }
+        diagnosis.try_out_notifiers(aws, settings);
+        Ok(diagnosis)
+    }
+
+    fn try_out_notifiers(&mut self, aws: Aws, settings: &Settings) {
         let notifiers = Arc::new(Notifiers {
             aws,
             clock: Arc::new(SystemClock),
@@ -139,10 +188,12 @@ impl Inspection {
         });
         for notifier in &settings.notifiers {
             let subject = Subject::Notifier(Arc::clone(&notifier.name));
-            let step = try_out(Arc::clone(&notifiers), notifier.clone());
-            steps.push_back((subject, tokio::spawn(step)));
+            self.step(subject, try_out(Arc::clone(&notifiers), notifier.clone()));
         }
-        Ok(Self(steps))
+    }
+
+    fn step(&mut self, subject: Subject, step: impl Future<Output = Verdict> + Send + 'static) {
+        self.0.push_back((subject, tokio::spawn(step)));
     }
 
     /// The next thing that was tried, in the order of the configuration, once it is known what came of it.
@@ -207,7 +258,8 @@ async fn try_out(notifiers: Arc<Notifiers>, settings: NotifierSettings) -> Verdi
     match notifier.try_out(&test).await {
         Outcome::Delivered => Verdict::Works(format!("took the test event {}", test.event.id)),
         Outcome::Retry { reason, .. } | Outcome::Reject { reason } => {
-            Verdict::fails(TroubleKind::NotTold, reason, advice)
+            let verdict = Verdict::fails(TroubleKind::NotTold, reason, advice);
+            permissions::missing_for_notifier(&settings, verdict)
         }
     }
 }

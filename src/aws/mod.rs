@@ -4,6 +4,7 @@ mod credentials;
 #[cfg(test)]
 mod hand_set_clock;
 mod http_client;
+mod identity;
 mod role;
 mod shared;
 mod turns;
@@ -24,6 +25,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::tls::{CaBundle, CaBundleError};
 use credentials::FreshCredentials;
+pub use identity::{Identity, NotIdentified};
 use role::AssumedRole;
 pub use role::{NotAssumed, Role};
 use shared::{Customer, Forget, SharedCredentials};

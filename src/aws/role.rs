@@ -1,4 +1,4 @@
-//! Roles that are assumed with other credentials: the only place that knows the client of STS.
+//! Roles that are assumed with other credentials.
 //!
 //! The SDK's own provider of such credentials logs what STS says, which under a wrong signature repeats the session
 //! token, and it asks STS again with every request while STS refuses.

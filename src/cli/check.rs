@@ -1,6 +1,6 @@
 //! `matchwatch check`
 
-mod online;
+pub(super) mod online;
 
 use std::borrow::Cow;
 use std::io::Write as _;

@@ -4,6 +4,7 @@ mod check;
 mod config_args;
 mod daemon_address;
 mod demo;
+mod doctor;
 mod events;
 mod exit;
 mod github;
@@ -44,6 +45,8 @@ enum Command {
     Serve(serve::Args),
     /// Say all that is wrong with a configuration
     Check(check::Args),
+    /// Find out what keeps a configuration from working: clock, identity, permissions, notifiers, database
+    Doctor(doctor::Args),
     /// List and show jobs, as far as a daemon's database knows them
     Jobs(jobs::Args),
     /// List, show and redeliver events
@@ -71,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Events(args) => events::run(args).await,
             Command::Plan(args) => plan::run(args).await,

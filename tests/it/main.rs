@@ -9,6 +9,7 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod events;
 mod foreign;
 mod github;

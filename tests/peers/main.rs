@@ -8,6 +8,7 @@
 )]
 
 mod action;
+mod doctor;
 mod event_bridge;
 mod event_ids;
 mod metrics;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
+use super::identity::Ahead;
 use super::{TroubleKind, Verdict};
-use crate::aws::Aws;
+use crate::aws::{Access, Aws, Identity, NotIdentified};
 use crate::backoff::{Backoff, Policy};
 use crate::config::{AccountSettings, Settings, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation, WorkflowKey};
@@ -31,6 +33,10 @@ pub(super) struct Asker {
     lists: Budget,
     /// The kind of jobs that it is watched for, the first of them.
     kind: JobKind,
+    /// Whether it answers at all.
+    pub(super) greeting: OnceCell<Result<Ahead, SourceError>>,
+    /// Who asks.
+    pub(super) identity: OnceCell<Result<Identity, NotIdentified>>,
     /// Connected by the first question: finding the Region may take its time.
     source: OnceCell<Result<EntityResolution, SourceError>>,
 }
@@ -49,7 +55,7 @@ pub(super) enum Question<'a> {
 
 /// What comes back.
 pub(super) enum Answer {
-    Introduction,
+    Introduction(Option<Timestamp>),
     Job(Observation),
     Workflows(WorkflowPage),
     Jobs,
@@ -68,6 +74,8 @@ impl Asker {
             gets: Budget::new(get_rate),
             lists: Budget::new(list_rate),
             kind: watched_kind(account, settings),
+            greeting: OnceCell::new(),
+            identity: OnceCell::new(),
             source: OnceCell::new(),
         }
     }
@@ -129,7 +137,7 @@ impl Asker {
             }
             let answer = match question {
                 Question::Introduction(kind) => {
-                    source.introduce(*kind).await.map(|()| Answer::Introduction)
+                    source.introduce(*kind).await.map(Answer::Introduction)
                 }
                 Question::Job(job) => source.observe(job).await.map(Answer::Job),
                 Question::Workflows(kind, page) => {
@@ -157,9 +165,34 @@ impl Asker {
         self.source.get_or_init(|| EntityResolution::connect(&self.aws, &self.config)).await
     }
 
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    pub(super) const fn access(&self) -> &Access {
+        &self.settings.access
+    }
+
+    pub(super) const fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    pub(super) const fn kind(&self) -> JobKind {
+        self.kind
+    }
+
+    pub(super) const fn request_timeout(&self) -> Duration {
+        self.config.request_timeout
+    }
+
+    /// Its Region; empty where none is known.
+    pub(super) async fn region(&self) -> &str {
+        self.source().await.as_ref().map_or("", EntityResolution::region)
+    }
+
     /// Where the account is, and in whose name it was asked.
-    async fn introduction(&self) -> String {
-        let region = self.source().await.as_ref().map_or("", EntityResolution::region);
+    pub(super) async fn introduction(&self) -> String {
+        let region = self.region().await;
         let access = &self.settings.access;
         if access.no_sign_request {
             return format!("{region} answers unsigned requests");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accounts::{Answer, Asker, Question, fails};
 use super::{TroubleKind, Verdict};
 use crate::config::{DiscoverySettings, WatchSettings};
-use crate::domain::WorkflowKey;
+use crate::domain::{JobKind, WorkflowKey};
 use crate::source::SourceError;
 
 /// No more workflows than this are asked for their jobs.
@@ -22,7 +22,7 @@ impl Asker {
     ) -> Verdict {
         let names = match discovery.workflows.literal() {
             Some(name) => vec![name.to_owned()],
-            None => match self.workflows(watch).await {
+            None => match self.workflows(watch.kind).await {
                 Ok(names) if names.is_empty() => {
                     return Verdict::Works(
                         "there is no workflow yet; one that is made is followed".to_owned(),
@@ -58,10 +58,10 @@ impl Asker {
     }
 
     /// The names of all workflows of the kind.
-    async fn workflows(&self, watch: &WatchSettings) -> Result<Vec<String>, SourceError> {
+    pub(super) async fn workflows(&self, kind: JobKind) -> Result<Vec<String>, SourceError> {
         let (mut names, mut next) = (Vec::new(), None);
         loop {
-            match self.ask(&Question::Workflows(watch.kind, next)).await? {
+            match self.ask(&Question::Workflows(kind, next)).await? {
                 Answer::Workflows(page) => {
                     names.extend(page.names);
                     next = page.next;

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
 
 /// Listens to one call and keeps its answer.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +84,11 @@ impl Answer {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)
+    }
+
+    /// When it was given, by the clock of who gave it: to the second.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        httpdate::parse_http_date(self.header("date")?.trim()).ok()?.try_into().ok()
     }
 
     pub(super) fn body(&self) -> &[u8] {

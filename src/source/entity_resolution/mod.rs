@@ -19,6 +19,7 @@ use aws_config::SdkConfig;
 use aws_sdk_entityresolution::Client;
 use aws_sdk_entityresolution::config::{self, IdentityCache};
 use aws_sdk_entityresolution::error::SdkError;
+use jiff::Timestamp;
 
 use super::{JobPage, JobSource, Operation, PageToken, SourceError, WorkflowPage};
 use crate::aws::{Access, Aws};
@@ -79,12 +80,13 @@ impl EntityResolution {
     }
 
     /// Asks for something small about jobs of this kind, to learn whether the service answers and knows who asks. That
-    /// it forbids the question is such an answer too: no daemon needs it granted.
+    /// it forbids the question is such an answer too: no daemon needs it granted. Returns the time by the service's clock,
+    /// where the answer bears it.
     ///
     /// # Errors
     ///
     /// One of [`SourceError`].
-    pub async fn introduce(&self, kind: JobKind) -> Result<(), SourceError> {
+    pub async fn introduce(&self, kind: JobKind) -> Result<Option<Timestamp>, SourceError> {
         let call = self.call(Permission::on_everything(Operation::list_workflows(kind)));
         let heard = match kind {
             JobKind::Matching => {
@@ -96,10 +98,11 @@ impl EntityResolution {
                 call.heard(request.customize().interceptor(call.listener()).send()).await
             }
         };
-        match heard {
-            Ok(answer) if refusal::is_forbidden(&answer) => Ok(()),
-            heard => self.granted(&call, heard).map(|_| ()),
-        }
+        let answer = match heard {
+            Ok(answer) if refusal::is_forbidden(&answer) => answer,
+            heard => self.granted(&call, heard)?,
+        };
+        Ok(answer.date())
     }
 
     fn client(&self) -> Arc<Client> {
