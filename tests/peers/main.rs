@@ -11,6 +11,7 @@ mod action;
 mod doctor;
 mod event_bridge;
 mod event_ids;
+mod examples;
 mod metrics;
 mod moto;
 mod roles;

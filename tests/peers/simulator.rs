@@ -1,13 +1,14 @@
 //! The AWS CLI and boto3 against `matchwatch simulate`: it speaks the service's real wire format.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::support::{beside, program};
 
-/// `matchwatch simulate` with the scenario beside these tests. It ends with the test.
+/// `matchwatch simulate`, which ends with the test.
 pub(crate) struct Simulated {
     process: Child,
     stdout: BufReader<ChildStdout>,
@@ -15,10 +16,16 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
+    /// With the scenario beside these tests.
     pub(crate) fn start() -> Self {
+        Self::of(&beside("simulator.toml"))
+    }
+
+    /// With a scenario of its own.
+    pub(crate) fn of(scenario: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_matchwatch"))
             .args(["simulate", "--listen", "127.0.0.1:0", "--scenario"])
-            .arg(beside("simulator.toml"))
+            .arg(scenario)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
