@@ -87,7 +87,7 @@ pub(super) async fn watched_jobs(
     let (mut keys, mut told) = (Vec::new(), Vec::new());
     for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
-        let terms = Arc::new(Terms { gates: watch.gates });
+        let terms = Arc::new(Terms { gates: watch.gates, alarms: watch.alarms });
         told.push((watch.job_ids.len(), notifiers, terms));
         keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
             account: Arc::clone(account),

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod alarms;
 mod check;
 mod config_args;
 mod daemon_address;
@@ -46,6 +47,8 @@ enum Command {
     Jobs(jobs::Args),
     /// List, show and redeliver events
     Events(events::Args),
+    /// List the alarms that are open
+    Alarms(alarms::Args),
     /// Show when a job would be asked about, and what that costs, beside a fixed interval
     Plan(plan::Args),
     /// Run a local Entity Resolution API
@@ -71,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Check(args) => check::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Events(args) => events::run(args).await,
+            Command::Alarms(args) => alarms::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,

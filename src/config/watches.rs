@@ -6,17 +6,19 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::alarms::overridden;
 use super::names::Names;
 use super::section::Section;
 use super::settings::WatchSettings;
 use super::value::{Read, amount, count, job_id, name, one_of, workflow_name};
-use crate::domain::{Gates, JobKind};
+use crate::domain::{AlarmRules, Gates, JobKind};
 
 /// Reads the watches, whose names of accounts and notifiers are looked up.
 pub(super) fn watches(
     sections: Vec<Section<'_>>,
     accounts: &Names,
     notifiers: &Names,
+    alarms: AlarmRules,
 ) -> Vec<WatchSettings> {
     // Which watch follows a job; two could not agree on whom to tell.
     let mut followed = HashMap::new();
@@ -54,8 +56,9 @@ pub(super) fn watches(
                 .map(|name| notifiers.check(&section, "notifiers", name))
                 .collect();
             let gates = gates(&mut section);
+            let alarms = overridden(&mut section, alarms);
             section.finish();
-            WatchSettings { account, kind, workflow_name, job_ids, notifiers, gates }
+            WatchSettings { account, kind, workflow_name, job_ids, notifiers, gates, alarms }
         })
         .collect()
 }

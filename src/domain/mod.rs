@@ -3,6 +3,7 @@
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
 mod alarm;
+mod alarm_rules;
 mod details;
 mod event;
 mod job;
@@ -18,6 +19,7 @@ mod trial;
 pub use alarm::{
     Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
 };
+pub use alarm_rules::AlarmRules;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};
 pub use job::{

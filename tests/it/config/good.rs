@@ -9,7 +9,9 @@ use matchwatch::config::{
     self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
     Problems, Settings, StoreSettings, WatchSettings,
 };
-use matchwatch::domain::{Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern};
+use matchwatch::domain::{
+    AlarmRules, Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern,
+};
 use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -87,6 +89,7 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             job_ids: vec![JOB.into()],
             notifiers: Vec::new(),
             gates: Gates::default(),
+            alarms: AlarmRules::OF_DAEMON,
         }]
     );
     assert_eq!(warnings, []);
@@ -96,6 +99,15 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
 fn every_key_is_taken_up() {
     let Loaded { settings, warnings } = load_fixture("good.full.toml").unwrap();
     assert_eq!(warnings, []);
+    let alarms = AlarmRules {
+        queued_longer_than: Some(secs(3_600)),
+        running_longer_than: Some(secs(21_600)),
+        running_longer_than_usual: Some(1.5),
+        usual_needs_runs: 5,
+        lost: false,
+        access_denied: false,
+        watch_broken: true,
+    };
     assert_eq!(
         settings,
         Settings {
@@ -168,6 +180,12 @@ fn every_key_is_taken_up() {
                         min_match_ids: Some(1_000),
                         min_processed: Some(0),
                     },
+                    alarms: AlarmRules {
+                        queued_longer_than: None,
+                        running_longer_than_usual: Some(2.0),
+                        lost: true,
+                        ..alarms
+                    },
                 },
                 // The same job id in another account is another job.
                 WatchSettings {
@@ -177,6 +195,7 @@ fn every_key_is_taken_up() {
                     job_ids: vec![JOB.into()],
                     notifiers: Vec::new(),
                     gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
+                    alarms,
                 },
             ],
             notifiers: vec![
