@@ -2,7 +2,7 @@
 
 use super::Agenda;
 use crate::domain::{CountedFrom, JobAhead, JobStatus};
-use crate::watch::alarms::{Timed, Usual};
+use crate::watch::alarms::Timed;
 use crate::watch::roster::{JobIndex, Tracked};
 use crate::watch::seen::Seen;
 
@@ -20,13 +20,8 @@ impl Agenda {
             CountedFrom::StartTime => job.sightings.start_time()?,
             CountedFrom::FirstSeen => seen.at.checked_sub(elapsed).unwrap_or(seen.at),
         };
-        let run_times = &self.roster.workflow(job.workflow).run_times;
-        let usual = || {
-            let p95 = run_times.usually_within(0.95)?;
-            Some(Usual { p95, runs: run_times.runs() })
-        };
         let wants_usual = job.terms.alarms.running_longer_than_usual.is_some();
-        let usual = wants_usual.then(usual).flatten();
+        let usual = wants_usual.then(|| self.roster.workflow(job.workflow).usual()).flatten();
         Some(Timed { status, elapsed, since, counted_from, usual })
     }
 
