@@ -221,12 +221,7 @@ async fn change_jobs(
 /// As configured by default.
 fn worker(store: Arc<dyn Store>, receiver: &Receiver) -> anyhow::Result<Worker> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let config = WebhookConfig {
-        url: MaybeSecret::Plain(receiver.url()),
-        secrets: Vec::new(),
-        headers: std::collections::BTreeMap::new(),
-        timeout: Duration::from_secs(20),
-    };
+    let config = WebhookConfig::posting_to(MaybeSecret::Plain(receiver.url()));
     let notifier = Webhook::new(&config, Webhook::http_client(None)?, Arc::clone(&clock))?;
     Ok(Worker {
         name: "hook".into(),

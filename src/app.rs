@@ -8,6 +8,7 @@ mod accounts;
 mod alarms;
 mod control;
 mod crew;
+mod discovery;
 mod inspection;
 mod notifiers;
 mod outbox;

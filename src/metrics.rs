@@ -32,7 +32,7 @@ pub struct Metrics {
     pub call_worth: GaugeVec,
     /// Seconds that a poll was sent later than planned. `account`.
     pub poll_lateness_seconds: HistogramVec,
-    /// Watched jobs. `account`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
+    /// Watched jobs. `account`, `kind`, `state` (`unseen`, `queued`, `running`, `succeeded`, `failed`, `lost`, `broken`).
     pub jobs: IntGaugeVec,
     /// Recorded transitions. `account`, `kind`, `status`.
     pub transitions: IntCounterVec,
@@ -44,6 +44,18 @@ pub struct Metrics {
     pub alarms_open: IntGaugeVec,
     /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
     pub observations_ignored: IntCounterVec,
+    /// Workflows whose jobs are followed. `account`, `kind`.
+    pub discovery_workflows: IntGaugeVec,
+    /// Those of them whose jobs cannot be listed at present, and one more where the workflows cannot. `account`, `kind`.
+    pub discovery_troubles: IntGaugeVec,
+    /// Looks through a workflow's list. `account`, `kind`, `outcome`.
+    pub discovery_looks: IntCounterVec,
+    /// Pages that these took. `account`, `kind`.
+    pub discovery_pages: IntCounterVec,
+    /// Jobs that were found. `account`, `kind`.
+    pub discovered_jobs: IntCounterVec,
+    /// Seconds from the start of a job to its discovery. `account`, `kind`.
+    pub discovery_delay_seconds: HistogramVec,
     /// Transactions of the store, each of which waited for the disk.
     pub store_commits: IntCounterVec,
     /// Statements that the store refused. `operation`.
@@ -130,7 +142,12 @@ impl Metrics {
                 &["account"],
                 &delay,
             )?,
-            jobs: int_gauge(&registry, "jobs", "Watched jobs by state", &["account", "state"])?,
+            jobs: int_gauge(
+                &registry,
+                "jobs",
+                "Watched jobs by state",
+                &["account", "kind", "state"],
+            )?,
             transitions: counter(
                 &registry,
                 "transitions_total",
@@ -160,6 +177,43 @@ impl Metrics {
                 "observations_ignored_total",
                 "Observations that differed from the known status and changed nothing",
                 &["account", "reason"],
+            )?,
+            discovery_workflows: int_gauge(
+                &registry,
+                "discovery_workflows",
+                "Workflows whose jobs are followed as they start",
+                &["account", "kind"],
+            )?,
+            discovery_troubles: int_gauge(
+                &registry,
+                "discovery_troubles",
+                "Lists that cannot be read at present: of a workflow's jobs, or of the workflows",
+                &["account", "kind"],
+            )?,
+            discovery_looks: counter(
+                &registry,
+                "discovery_looks_total",
+                "Looks through the list of a workflow's jobs by outcome",
+                &["account", "kind", "outcome"],
+            )?,
+            discovery_pages: counter(
+                &registry,
+                "discovery_pages_total",
+                "Pages of such lists that were read",
+                &["account", "kind"],
+            )?,
+            discovered_jobs: counter(
+                &registry,
+                "discovered_jobs_total",
+                "Jobs that were found",
+                &["account", "kind"],
+            )?,
+            discovery_delay_seconds: histogram(
+                &registry,
+                "discovery_delay_seconds",
+                "Time from the start of a job, as the service tells it, to its discovery",
+                &["account", "kind"],
+                &delay,
             )?,
             store_commits: counter(
                 &registry,

@@ -107,9 +107,21 @@ enum May {
 /// Foreign crates that only these modules may know: the folder or file of the name, and files whose name goes on with `_`.
 const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
-    ("aws_config", &["aws", "source/entity_resolution", "notify/sns"]),
+    (
+        "aws_config",
+        &[
+            "aws",
+            "source/entity_resolution",
+            "notify/amazon",
+            "notify/event_bridge",
+            "notify/sns",
+            "notify/sqs",
+        ],
+    ),
     ("aws_sdk_entityresolution", &["source/entity_resolution"]),
+    ("aws_sdk_eventbridge", &["notify/event_bridge"]),
     ("aws_sdk_sns", &["notify/sns"]),
+    ("aws_sdk_sqs", &["notify/sqs"]),
     ("aws_sdk_sts", &["aws/role"]),
     ("axum", &["http", "simulator"]),
     ("backoff", &["backoff"]),
@@ -117,6 +129,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["source/entity_resolution"]),
     ("indicatif", &["cli"]),
     ("mimalloc", &["main"]),
+    ("minijinja", &["notify/webhook/template"]),
     ("prometheus", &["metrics"]),
     ("reqwest", &["notify/webhook", "http/probe", "url"]),
     ("rustls", &["tls"]),
@@ -141,7 +154,10 @@ fn the_adapters_of_every_port_are_recognised() -> Result<(), Box<dyn Error>> {
     let known = |port: &str, adapter: &str| adapters[port].contains(adapter);
     assert!(known("source", "EntityResolution"), "{adapters:?}");
     assert!(known("store", "MemoryStore") && known("store", "SqliteStore"), "{adapters:?}");
-    assert!(known("notify", "Sns") && known("notify", "Webhook"), "{adapters:?}");
+    assert!(
+        ["Sns", "Sqs", "EventBridge", "Webhook"].iter().all(|adapter| known("notify", adapter)),
+        "{adapters:?}"
+    );
     Ok(())
 }
 

@@ -78,6 +78,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
     let clock: SharedClock = Arc::new(SystemClock);
     let config = config(load);
     let poller = Poller {
+        kind: JobKind::Matching,
         account: Account {
             name: "main".into(),
             region: "us-east-1".to_owned(),

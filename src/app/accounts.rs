@@ -7,8 +7,8 @@ use tokio::sync::watch as channel;
 use super::StartError;
 use crate::aws::Aws;
 use crate::clock::SystemClock;
-use crate::config::Settings;
-use crate::domain::{JobKey, Routing};
+use crate::config::{Settings, WatchSettings};
+use crate::domain::{JobKey, JobKind, JobSet, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{self, EntityResolution, JobStarter};
@@ -48,14 +48,15 @@ pub async fn connect_to_start(
     }
 }
 
-/// A poller that remembers nothing beyond its own end, and tells `observer` alone: what `wait` runs on. It shares
-/// `budgets` with whoever else asks the account.
+/// A poller of jobs of this kind that remembers nothing beyond its own end, and tells `observer` alone: what `wait`
+/// runs on. It shares `budgets` with whoever else asks the account.
 ///
 /// # Errors
 ///
 /// Only if the metrics could not be set up.
 pub fn step_poller(
     account: Account,
+    kind: JobKind,
     config: watch::Config,
     budgets: Budgets,
     observer: Arc<dyn Observer>,
@@ -63,6 +64,7 @@ pub fn step_poller(
     let (recorded, _) = channel::channel(());
     Ok(Poller {
         account,
+        kind,
         store: Arc::new(MemoryStore::default()),
         routing: Routing::default(),
         clock: Arc::new(SystemClock),
@@ -77,24 +79,29 @@ pub fn step_poller(
     })
 }
 
-/// The jobs of one account that the watches name, as far as they got by the last run.
+/// The kinds of jobs that are watched in an account; where none is, nothing is lost by watching matching jobs.
+pub(super) fn watched_kinds(settings: &Settings, account: &Arc<str>) -> Vec<JobKind> {
+    let watches = || settings.watches.iter().filter(|watch| watch.account == *account);
+    let is_watched = |kind: &JobKind| watches().any(|watch| watch.kind == *kind);
+    let kinds: Vec<_> = JobKind::ALL.into_iter().filter(is_watched).collect();
+    if kinds.is_empty() { vec![JobKind::Matching] } else { kinds }
+}
+
+/// The jobs of one kind in one account that the watches name, as far as they got by the last run.
 pub(super) async fn watched_jobs(
     settings: &Settings,
     account: &Arc<str>,
+    kind: JobKind,
     store: &dyn Store,
 ) -> Result<Vec<WatchedJob>, StoreError> {
     // The configuration names each job once.
     let (mut keys, mut told) = (Vec::new(), Vec::new());
-    for watch in settings.watches.iter().filter(|watch| watch.account == *account) {
+    let watches = settings.watches.iter();
+    for watch in watches.filter(|watch| watch.account == *account && watch.kind == kind) {
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
         let terms = Arc::new(Terms { gates: watch.gates, alarms: watch.alarms });
         told.push((watch.job_ids.len(), notifiers, terms));
-        keys.extend(watch.job_ids.iter().map(|job_id| JobKey {
-            account: Arc::clone(account),
-            kind: watch.kind,
-            workflow_name: Arc::clone(&watch.workflow_name),
-            job_id: Arc::clone(job_id),
-        }));
+        keys.extend(jobs_of(watch));
     }
     let standings = store.standings(&keys).await?;
     let told = told
@@ -107,4 +114,18 @@ pub(super) async fn watched_jobs(
         WatchedJob { key, status, since, notifiers, terms, place: None }
     });
     Ok(jobs.collect())
+}
+
+/// All jobs that the watches name.
+pub(super) fn named_jobs(settings: &Settings) -> JobSet {
+    settings.watches.iter().flat_map(jobs_of).collect()
+}
+
+fn jobs_of(watch: &WatchSettings) -> impl Iterator<Item = JobKey> {
+    watch.job_ids.iter().map(|job_id| JobKey {
+        account: Arc::clone(&watch.account),
+        kind: watch.kind,
+        workflow_name: Arc::clone(&watch.workflow_name),
+        job_id: Arc::clone(job_id),
+    })
 }

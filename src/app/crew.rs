@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Base, KnownLimits, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
-use crate::domain::JobKey;
+use crate::domain::{JobKey, JobKind};
 use crate::watch::Place;
 
 /// A loop that broke off: a defect of this program.
@@ -32,6 +32,7 @@ pub(super) struct Crew {
     /// Ends this round of pollers, and the janitor.
     round: CancellationToken,
     pollers: JoinSet<Schedule>,
+    discoveries: JoinSet<()>,
     janitor: JoinSet<()>,
     workers: JoinSet<()>,
     /// Who works for each notifier.
@@ -56,6 +57,7 @@ impl Crew {
             last_orders: Stop { now: stop.now.clone(), ..Stop::default() },
             round: stop.drain.child_token(),
             pollers: JoinSet::new(),
+            discoveries: JoinSet::new(),
             janitor: JoinSet::new(),
             workers: JoinSet::new(),
             desks: HashMap::new(),
@@ -78,12 +80,15 @@ impl Crew {
         while let Some(left) = self.pollers.join_next().await {
             schedule.extend(left.map_err(Broken)?);
         }
+        all_end(&mut self.discoveries).await?;
         all_end(&mut self.janitor).await?;
         self.round = self.no_more_questions.child_token();
         self.base.metrics.jobs.reset();
         self.base.metrics.pacer_rate.reset();
         self.base.metrics.demand.reset();
         self.base.metrics.call_worth.reset();
+        self.base.metrics.discovery_workflows.reset();
+        self.base.metrics.discovery_troubles.reset();
         self.take_up(plan, &mut schedule);
         Ok(())
     }
@@ -91,17 +96,21 @@ impl Crew {
     fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
         let Plan { settings, accounts, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
-        let statuses = accounts.iter().map(|account| Arc::clone(&account.status)).collect();
+        let mut statuses: Vec<_> =
+            accounts.iter().map(|account| Arc::clone(&account.status)).collect();
+        // One for all kinds of jobs in an account.
+        statuses.dedup_by(|one, other| Arc::ptr_eq(one, other));
         self.base.status.watch_over(statuses, names.clone());
         self.limits = accounts
             .iter()
             .map(|PlannedAccount { poller, .. }| {
-                (Arc::clone(&poller.account.name), poller.budgets.clone())
+                ((Arc::clone(&poller.account.name), poller.kind), poller.budgets.clone())
             })
             .collect();
         for account in &settings.accounts {
-            if let Some(budgets) = self.limits.get(&account.name) {
-                let (get, list) = settings.rates(account);
+            let (get, list) = settings.rates(account);
+            let budgets = JobKind::ALL.map(|kind| (Arc::clone(&account.name), kind));
+            for budgets in budgets.iter().filter_map(|of| self.limits.get(of)) {
                 budgets.gets.set_max_rate(get);
                 budgets.lists.set_max_rate(list);
             }
@@ -129,11 +138,16 @@ impl Crew {
     }
 
     fn watch(&mut self, account: PlannedAccount, schedule: &mut Schedule) {
-        let PlannedAccount { mut poller, mut jobs, .. } = account;
+        let PlannedAccount { mut poller, mut jobs, discovery, .. } = account;
         poller.heartbeat = self.base.status.heartbeat();
         let (give, given) = mpsc::unbounded_channel();
         for job in &mut jobs {
             job.place = schedule.remove(&job.key);
+        }
+        if let Some(mut discovery) = discovery {
+            discovery.heartbeat = self.base.status.heartbeat();
+            jobs.extend(discovery.take_over(schedule));
+            self.discoveries.spawn(discovery.run(give.clone(), self.round.clone()));
         }
         // The receiver is right here.
         let _ = give.send(jobs);
@@ -173,6 +187,7 @@ impl Crew {
             }
             let ended = tokio::select! {
                 Some(ended) = self.pollers.join_next() => ended.map(drop),
+                Some(ended) = self.discoveries.join_next() => ended,
                 Some(ended) = self.workers.join_next() => ended,
                 Some(ended) = self.janitor.join_next() => ended,
                 else => return std::future::pending().await,
@@ -188,6 +203,7 @@ impl Crew {
         while let Some(ended) = self.pollers.join_next().await {
             ended.map_err(Broken)?;
         }
+        all_end(&mut self.discoveries).await?;
         all_end(&mut self.janitor).await
     }
 
@@ -201,6 +217,7 @@ impl Crew {
     /// next run.
     pub(super) async fn let_go(&mut self) {
         self.pollers.shutdown().await;
+        self.discoveries.shutdown().await;
         self.janitor.shutdown().await;
         self.workers.shutdown().await;
     }

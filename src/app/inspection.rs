@@ -2,6 +2,7 @@
 //! notifiers. One failure keeps nothing else from being tried.
 
 mod accounts;
+mod discovery;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,7 +19,7 @@ use super::notifiers::Notifiers;
 use crate::aws::Aws;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{NotifierAdapter, NotifierSettings, Settings, StoreSettings};
-use crate::domain::{Message, TestEvent};
+use crate::domain::{JobKind, Message, TestEvent};
 use crate::notify::Outcome;
 use crate::store::SqliteStore;
 use accounts::Asker;
@@ -35,6 +36,8 @@ pub enum Subject {
     Account(Arc<str>),
     /// A watch.
     Watch {
+        /// The kind of its jobs.
+        kind: JobKind,
         /// The workflow.
         workflow_name: Arc<str>,
         /// The account's name.
@@ -119,6 +122,7 @@ impl Inspection {
             steps.push_back((subject, tokio::spawn(Arc::clone(&asker).introduce())));
             for watch in settings.watches.iter().filter(|watch| watch.account == account.name) {
                 let subject = Subject::Watch {
+                    kind: watch.kind,
                     workflow_name: Arc::clone(&watch.workflow_name),
                     account: Arc::clone(&watch.account),
                 };
@@ -178,6 +182,12 @@ async fn try_out(notifiers: Arc<Notifiers>, settings: NotifierSettings) -> Verdi
         }
         NotifierAdapter::Webhook(_) => "Check url, headers and secrets, and the receiver's own log",
         NotifierAdapter::Sns(_) => "Check topic_arn and region, and allow sns:Publish on the topic",
+        NotifierAdapter::Sqs(_) => {
+            "Check queue_url and region, and allow sqs:SendMessage on the queue"
+        }
+        NotifierAdapter::EventBridge(_) => {
+            "Check event_bus and region, and allow events:PutEvents on the bus"
+        }
         NotifierAdapter::Command(_) => {
             "Run the program by hand; it must end with 0 where MATCHWATCH_TEST is set, too"
         }

@@ -8,7 +8,9 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::{NotifierAdapter, Settings};
 use crate::domain::{Route, Routing};
-use crate::notify::{Command, ConfigError, HttpClient, Notifier, Sns, Stdout, Webhook};
+use crate::notify::{
+    Command, ConfigError, EventBridge, HttpClient, Notifier, Sns, Sqs, Stdout, Webhook,
+};
 use crate::tls::CaBundle;
 
 /// Builds notifiers that share their HTTP clients.
@@ -35,6 +37,10 @@ impl Notifiers {
                 Arc::new(Webhook::new(config, client.await?.clone(), Arc::clone(&self.clock))?)
             }
             NotifierAdapter::Sns(config) => Arc::new(Sns::connect(&self.aws, config).await?),
+            NotifierAdapter::Sqs(config) => Arc::new(Sqs::connect(&self.aws, config).await?),
+            NotifierAdapter::EventBridge(config) => {
+                Arc::new(EventBridge::connect(&self.aws, config).await?)
+            }
             NotifierAdapter::Command(config) => Arc::new(Command::new(config)?),
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
-use super::accounts::{connect, watched_jobs};
+use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
 use super::status::{AccountStatus, DaemonStatus};
@@ -14,13 +14,13 @@ use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::deliver::Worker;
-use crate::domain::{JobSet, JobStatus};
+use crate::domain::{JobKind, JobSet, JobStatus};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::notify::Stdout;
 use crate::source;
 use crate::store::Store;
-use crate::watch::{Budgets, Observer, Patience, Poller, WatchedJob};
+use crate::watch::{Budgets, Discovery, Observer, Patience, Poller, WatchedJob};
 
 /// What stays as it is while settings come and go.
 #[derive(Clone)]
@@ -43,15 +43,17 @@ pub(super) struct Plan {
     pub(super) janitor: Janitor,
 }
 
-/// An account to be watched.
+/// The jobs of one kind in an account, to be watched.
 pub(super) struct PlannedAccount {
     pub(super) poller: Poller,
     pub(super) jobs: Vec<WatchedJob>,
+    /// Who finds jobs, where a watch names none.
+    pub(super) discovery: Option<Discovery>,
     pub(super) status: Arc<AccountStatus>,
 }
 
-/// What is known of the accounts' limits, by account.
-pub(super) type KnownLimits = HashMap<Arc<str>, Budgets>;
+/// What is known of the accounts' limits, by account and kind of jobs.
+pub(super) type KnownLimits = HashMap<(Arc<str>, JobKind), Budgets>;
 
 impl Base {
     /// Finds credentials, builds the notifiers, looks up how far the jobs are. Nothing is asked and nobody is told.
@@ -61,17 +63,17 @@ impl Base {
         limits: &KnownLimits,
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
-        let accounts = self.plan_accounts(&aws, settings, limits).await?;
-        let watched = accounts.iter().flat_map(|account| &account.jobs);
-        let watched: JobSet = watched.map(|job| job.key.clone()).collect();
+        let named = Arc::new(named_jobs(settings));
+        let accounts = self.plan_accounts(&aws, settings, limits, &named).await?;
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             metrics: self.metrics.clone(),
             retain: settings.retain,
-            watched: Arc::new(watched),
+            watched: named,
         };
         let workers = self.plan_workers(aws, settings).await?;
+        self.forget_other_watches(settings).await?;
         Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
     }
 
@@ -80,6 +82,7 @@ impl Base {
         aws: &Aws,
         settings: &Settings,
         limits: &KnownLimits,
+        named: &Arc<JobSet>,
     ) -> Result<Vec<PlannedAccount>, StartError> {
         let routing = routing(settings);
         let mut accounts = Vec::new();
@@ -88,28 +91,42 @@ impl Base {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
-            let jobs = watched_jobs(settings, &account.name, &*self.store).await?;
-            let live = jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
-            let workflows = live.map(|job| Arc::clone(&job.key.workflow_name));
+            let connected = connect(aws, Arc::clone(&account.name), &config).await?;
+            let mut watched = Vec::new();
+            for kind in watched_kinds(settings, &account.name) {
+                let mut jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
+                let rules = self.rules(settings, &account.name, kind).await?;
+                jobs.extend(self.found_jobs(&account.name, kind, &rules, named).await?);
+                watched.push((kind, jobs, rules));
+            }
+            let jobs = watched.iter().flat_map(|(_, jobs, _)| jobs);
+            let live = jobs.filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
+            let workflows = live.map(|job| job.key.workflow());
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
-            let poller = Poller {
-                account: connect(aws, Arc::clone(&account.name), &config).await?,
-                store: Arc::clone(&self.store),
-                routing: routing.clone(),
-                clock: Arc::clone(&self.clock),
-                config: settings.watch.clone(),
-                patience: Patience::of_daemon(settings.watch.not_found_grace),
-                budgets: limits.get(&account.name).cloned().unwrap_or_else(|| {
-                    let (get, list) = settings.rates(account);
-                    Budgets::new(get, list)
-                }),
-                seed: rand::random(),
-                metrics: self.metrics.clone(),
-                observer: Arc::clone(&status) as Arc<dyn Observer>,
-                recorded: self.recorded.clone(),
-                heartbeat: Heartbeat::new(),
-            };
-            accounts.push(PlannedAccount { poller, jobs, status });
+            for (kind, jobs, rules) in watched {
+                let known = limits.get(&(Arc::clone(&account.name), kind));
+                let poller = Poller {
+                    account: connected.clone(),
+                    kind,
+                    store: Arc::clone(&self.store),
+                    routing: routing.clone(),
+                    clock: Arc::clone(&self.clock),
+                    config: settings.watch.clone(),
+                    patience: Patience::of_daemon(settings.watch.not_found_grace),
+                    budgets: known.cloned().unwrap_or_else(|| {
+                        let (get, list) = settings.rates(account);
+                        Budgets::new(get, list)
+                    }),
+                    seed: rand::random(),
+                    metrics: self.metrics.clone(),
+                    observer: Arc::clone(&status) as Arc<dyn Observer>,
+                    recorded: self.recorded.clone(),
+                    heartbeat: Heartbeat::new(),
+                };
+                let discovery = self.discovery(settings, &poller, rules, named);
+                let status = Arc::clone(&status);
+                accounts.push(PlannedAccount { poller, jobs, discovery, status });
+            }
         }
         Ok(accounts)
     }

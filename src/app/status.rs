@@ -12,7 +12,7 @@ use crate::http::Status;
 use crate::metrics::Metrics;
 use crate::source::SourceError;
 use crate::store::{Backlog, Store};
-use crate::watch::{Next, Observer};
+use crate::watch::{Next, Observer, discovery};
 
 /// A loop that has not beaten for this long is stuck.
 const STUCK_AFTER: Duration = heartbeat::PERIOD.saturating_mul(12);
@@ -161,11 +161,11 @@ pub(super) struct AccountStatus {
 struct Answers {
     unanswered_in_a_row: u32,
     /// Whether a workflow's latest answer denied access. One that denies does not break its account; all do.
-    denied: HashMap<Arc<str>, bool>,
+    denied: HashMap<WorkflowKey, bool>,
 }
 
 impl Answers {
-    fn take(&mut self, workflow: &Arc<str>, answer: Result<(), &SourceError>) {
+    fn take(&mut self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
         let denies = match answer {
             Err(SourceError::Unavailable { .. } | SourceError::CredentialsExpired { .. }) => {
                 self.unanswered_in_a_row = self.unanswered_in_a_row.saturating_add(1);
@@ -178,7 +178,7 @@ impl Answers {
         };
         self.unanswered_in_a_row = 0;
         if let Some(denies) = denies {
-            self.denied.insert(Arc::clone(workflow), denies);
+            self.denied.insert(workflow.clone(), denies);
         }
     }
 
@@ -190,7 +190,7 @@ impl Answers {
 
 impl AccountStatus {
     /// One that has not been tried, with the workflows of its jobs that have not ended.
-    pub(super) fn new(name: &Arc<str>, workflows: impl IntoIterator<Item = Arc<str>>) -> Self {
+    pub(super) fn new(name: &Arc<str>, workflows: impl IntoIterator<Item = WorkflowKey>) -> Self {
         let denied = workflows.into_iter().map(|workflow| (workflow, false)).collect();
         let answers = Mutex::new(Answers { unanswered_in_a_row: 0, denied });
         Self { name: Arc::clone(name), answers }
@@ -217,13 +217,26 @@ impl AccountStatus {
 
 impl Observer for AccountStatus {
     fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
+        let workflow = job.workflow();
         self.note(answer.err(), |answers| {
-            answers.take(&job.workflow_name, answer.map(drop));
+            answers.take(&workflow, answer.map(drop));
             // A workflow that is not asked about any more says nothing of the account's present. If another of its jobs
             // is still live, that one's next answer brings it back.
             if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
-                answers.denied.remove(&job.workflow_name);
+                answers.denied.remove(&workflow);
             }
+        });
+    }
+
+    fn looked(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
+        // All that is known of a workflow without jobs is whether they can be looked for.
+        self.note(answer.err(), |answers| match answer {
+            // That workflows can be listed does not say that their jobs can.
+            Ok(()) if &*workflow.name == discovery::ALL => {
+                answers.unanswered_in_a_row = 0;
+                answers.denied.remove(workflow);
+            }
+            answer => answers.take(workflow, answer),
         });
     }
 
@@ -233,7 +246,7 @@ impl Observer for AccountStatus {
         match answer {
             Ok(()) => self.note(None, |answers| answers.unanswered_in_a_row = 0),
             Err(SourceError::Unavailable { .. }) => {
-                self.note(answer.err(), |answers| answers.take(&workflow.name, answer));
+                self.note(answer.err(), |answers| answers.take(workflow, answer));
             }
             Err(_) => {}
         }
@@ -255,7 +268,7 @@ mod tests {
     const NEXT: Next = Next::AskIn(Duration::from_secs(15));
 
     fn account(workflows: &[&str]) -> AccountStatus {
-        AccountStatus::new(&"main".into(), workflows.iter().map(|&workflow| workflow.into()))
+        AccountStatus::new(&"main".into(), workflows.iter().map(|&name| job(name).workflow()))
     }
 
     fn job(workflow: &str) -> JobKey {
@@ -290,6 +303,18 @@ mod tests {
         ends(&account, "customers");
         assert!(account.may_work());
         denies(&account, "suppliers");
+        assert!(!account.may_work());
+    }
+
+    #[test]
+    fn a_matching_and_an_id_mapping_workflow_of_one_name_are_two() {
+        let mapping = JobKey { kind: JobKind::IdMapping, ..job("customers") };
+        let workflows = [job("customers").workflow(), mapping.workflow()];
+        let account = AccountStatus::new(&"main".into(), workflows);
+        denies(&account, "customers");
+        assert!(account.may_work());
+        let error = SourceError::AccessDenied { message: "no".into() };
+        account.polled(&mapping, Err(&error), &NEXT);
         assert!(!account.may_work());
     }
 

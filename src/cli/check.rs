@@ -2,12 +2,17 @@
 
 mod online;
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::config_args::ConfigArgs;
 use super::{Exit, Failure};
 use crate::aws::Aws;
-use crate::config::{AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings};
+use crate::config::{
+    AccountSettings, NotifierAdapter, NotifierSettings, Settings, StoreSettings, WatchSettings,
+};
+use crate::domain::{JobKind, Start};
+use crate::duration;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -65,17 +70,7 @@ fn warning_about_disk(store: &StoreSettings) -> Option<String> {
 fn summary(file: &str, settings: &Settings) -> String {
     let mut lines = vec![format!("{file} is fine. `serve` would run:")];
     lines.extend(settings.accounts.iter().map(account));
-    lines.extend(settings.watches.iter().map(|watch| {
-        let jobs = counted(watch.job_ids.len(), "job");
-        let told = match watch.notifiers.as_slice() {
-            [] => "all notifiers".to_owned(),
-            names => names.join(", "),
-        };
-        format!(
-            "  watch     {} of {} in {}, told to {told}",
-            jobs, watch.workflow_name, watch.account
-        )
-    }));
+    lines.extend(settings.watches.iter().map(watch));
     lines.extend(settings.notifiers.iter().map(notifier));
     lines.push(match &settings.store {
         StoreSettings::Memory => "  store     memory: nothing survives a restart".to_owned(),
@@ -94,12 +89,52 @@ fn account(account: &AccountSettings) -> String {
     format!("  account   {} in {region}{}", account.name, role.unwrap_or_default())
 }
 
+fn watch(watch: &WatchSettings) -> String {
+    let job = match watch.kind {
+        JobKind::Matching => "job",
+        JobKind::IdMapping => "ID mapping job",
+    };
+    let followed = match &watch.discovery {
+        None => format!("{} of {}", counted(watch.job_ids.len(), job), watch.workflow_name),
+        Some(discovery) => {
+            let workflows = match discovery.workflows.as_str() {
+                "*" => "all workflows",
+                names => names,
+            };
+            match discovery.start {
+                Start::New => format!("new {job}s of {workflows}"),
+                Start::Running => format!("running and new {job}s of {workflows}"),
+                Start::Ago(age) => {
+                    let age = duration::display(age);
+                    format!("{job}s of {workflows} since {age} before its first sight")
+                }
+                Start::At(instant) => format!("{job}s of {workflows} since {instant}"),
+            }
+        }
+    };
+    let told = match watch.notifiers.as_slice() {
+        [] => "all notifiers".to_owned(),
+        names => names.join(", "),
+    };
+    format!("  watch     {followed} in {}, told to {told}", watch.account)
+}
+
 fn notifier(notifier: &NotifierSettings) -> String {
-    let adapter = match &notifier.adapter {
-        NotifierAdapter::Stdout => "standard output",
-        NotifierAdapter::Webhook(_) => "a webhook",
-        NotifierAdapter::Sns(sns) => sns.topic_arn.as_str(),
-        NotifierAdapter::Command(command) => command.command.first().map_or("", String::as_str),
+    let adapter: Cow<'_, str> = match &notifier.adapter {
+        NotifierAdapter::Stdout => "standard output".into(),
+        NotifierAdapter::Webhook(webhook) => match webhook.template {
+            Some(template) => format!("a webhook, by the template {}", template.name()).into(),
+            None if webhook.template_file.is_some() || webhook.template_text.is_some() => {
+                "a webhook, by a template".into()
+            }
+            None => "a webhook".into(),
+        },
+        NotifierAdapter::Sns(sns) => sns.topic_arn.as_str().into(),
+        NotifierAdapter::Sqs(sqs) => sqs.queue_url.as_str().into(),
+        NotifierAdapter::EventBridge(bridge) => bridge.event_bus.as_str().into(),
+        NotifierAdapter::Command(command) => {
+            command.command.first().map_or("", String::as_str).into()
+        }
     };
     let filter = &notifier.filter;
     let statuses = match listed(&filter.statuses) {

@@ -30,6 +30,9 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Requests a second that may be asked for.
 pub(super) const RATES: RangeInclusive<f64> = 0.1..=100.0;
 
+/// Times between two looks for new jobs that may be asked for.
+pub(super) const LOOKS: RangeInclusive<Duration> = SECOND..=HOUR;
+
 /// Reads the whole configuration.
 pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let log = log(root.section("log", "[log]"));
@@ -38,6 +41,7 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let (store, retain) = store(root.section("store", "[store]"));
     let (watch, request_timeout) = poll(root.section("poll", "[poll]"));
     let alarms = alarms::alarms(root.section("alarms", "[alarms]"));
+    let discovery_interval = discovery(root.section("discovery", "[discovery]"));
     let deliver = deliver(root.section("deliver", "[deliver]"));
     let shutdown_grace = serve(root.section("serve", "[serve]"));
     let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
@@ -64,6 +68,7 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
         retain,
         watch,
         request_timeout,
+        discovery_interval,
         deliver,
         shutdown_grace,
         accounts,
@@ -202,6 +207,12 @@ fn poll(mut section: Section<'_>) -> (watch::Config, Duration) {
     }
     section.finish();
     (watch, request_timeout)
+}
+
+fn discovery(mut section: Section<'_>) -> Duration {
+    let interval = section.get("interval", duration(LOOKS)).unwrap_or(30 * SECOND);
+    section.finish();
+    interval
 }
 
 fn deliver(mut section: Section<'_>) -> deliver::Config {

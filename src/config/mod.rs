@@ -30,8 +30,8 @@ use std::path::Path;
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    AccountSettings, Followed, LogFormat, LogSettings, NotifierAdapter, NotifierSettings, Outbox,
-    Polling, Settings, StoreSettings, WatchSettings,
+    AccountSettings, DiscoverySettings, Followed, LogFormat, LogSettings, NotifierAdapter,
+    NotifierSettings, Outbox, Polling, Settings, StoreSettings, WatchSettings,
 };
 pub use tree::PREFIX as ENVIRONMENT_PREFIX;
 

@@ -21,20 +21,25 @@ enum Type {
     Stdout,
     Webhook,
     Sns,
+    Sqs,
+    EventBridge,
     Command,
 }
 
-const TYPES: [(&str, Type); 4] = [
+const TYPES: [(&str, Type); 6] = [
     ("stdout", Type::Stdout),
     ("webhook", Type::Webhook),
     ("sns", Type::Sns),
+    ("sqs", Type::Sqs),
+    ("eventbridge", Type::EventBridge),
     ("command", Type::Command),
 ];
 
 /// What to write for the keys that an adapter cannot do without.
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
     ("url", "\"https://example.com/hook\""),
     ("topic_arn", "\"arn:aws:sns:eu-west-1:123456789012:my-topic\""),
+    ("queue_url", "\"https://sqs.eu-west-1.amazonaws.com/123456789012/my-queue\""),
     ("command", "[\"/usr/local/bin/notify\"]"),
 ];
 
@@ -91,9 +96,39 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
             Some(NotifierAdapter::Webhook(config))
         }
         Type::Sns => {
-            let config = adapter::fit(section, &EXAMPLES)?;
-            check_sns(section, &config);
+            let config: notify::SnsConfig = adapter::fit(section, &EXAMPLES)?;
+            told(section, "topic_arn", topic_arn(&config.topic_arn));
+            let notify::SnsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
+                &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
             Some(NotifierAdapter::Sns(config))
+        }
+        Type::Sqs => {
+            let config: notify::SqsConfig = adapter::fit(section, &EXAMPLES)?;
+            told(section, "queue_url", notify::SqsConfig::check_queue_url(&config.queue_url));
+            let notify::SqsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
+                &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
+            Some(NotifierAdapter::Sqs(config))
+        }
+        Type::EventBridge => {
+            let config: notify::EventBridgeConfig = adapter::fit(section, &EXAMPLES)?;
+            told(
+                section,
+                "event_bus",
+                notify::EventBridgeConfig::check_event_bus(&config.event_bus),
+            );
+            let notify::EventBridgeConfig {
+                role_arn, external_id, session_name, endpoint_url, ..
+            } = &config;
+            let timeout = config.timeout;
+            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
+            check_aws(section, &keys);
+            Some(NotifierAdapter::EventBridge(config))
         }
         Type::Command => {
             let config = adapter::fit(section, &EXAMPLES)?;
@@ -123,26 +158,48 @@ fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
             section.wrong(&section.span_of_child("headers", name), &key, text);
         }
     }
+    for (name, secret) in &config.template_secrets {
+        if let Err(text) = resolved(secret.resolve())
+            .and_then(|secret| config.check_template_secret(name, &secret))
+        {
+            let key = format!("template_secrets.{name}");
+            section.wrong(&section.span_of_child("template_secrets", name), &key, text);
+        }
+    }
+    if let Err((key, text)) = config.check_template() {
+        section.wrong(&section.span_of(key), key, text);
+    }
     check_timeout(section, config.timeout);
 }
 
-fn check_sns(section: &Section<'_>, config: &notify::SnsConfig) {
-    if let Err(text) = topic_arn(&config.topic_arn) {
-        section.wrong(&section.span_of("topic_arn"), "topic_arn", text);
-    }
+/// What the notifiers that are services of AWS have in common.
+struct AwsKeys<'a> {
+    role_arn: &'a Option<String>,
+    external_id: &'a Option<String>,
+    session_name: &'a Option<String>,
+    endpoint_url: &'a Option<String>,
+    timeout: Duration,
+}
+
+fn check_aws(section: &Section<'_>, keys: &AwsKeys<'_>) {
     let checked = [
-        ("role_arn", config.role_arn.as_deref().map(role_arn)),
-        ("external_id", config.external_id.as_deref().map(external_id)),
-        ("session_name", config.session_name.as_deref().map(session_name)),
-        ("endpoint_url", config.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
+        ("role_arn", keys.role_arn.as_deref().map(role_arn)),
+        ("external_id", keys.external_id.as_deref().map(external_id)),
+        ("session_name", keys.session_name.as_deref().map(session_name)),
+        ("endpoint_url", keys.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
     ];
     for (key, checked) in checked {
-        if let Some(Err(text)) = checked {
-            section.wrong(&section.span_of(key), key, text);
-        }
+        told(section, key, checked.unwrap_or(Ok(())));
     }
     check_role_is_there(section, &["external_id", "session_name"]);
-    check_timeout(section, config.timeout);
+    check_timeout(section, keys.timeout);
+}
+
+/// Tells what is wrong with the value of `key`, if anything is.
+fn told(section: &Section<'_>, key: &str, found: Result<(), String>) {
+    if let Err(text) = found {
+        section.wrong(&section.span_of(key), key, text);
+    }
 }
 
 fn check_command(section: &Section<'_>, config: &notify::CommandConfig) {

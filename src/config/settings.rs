@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::aws::Access;
 use crate::domain::{
-    AlarmRules, Filter, Gates, JobKey, JobKind, NamePattern, Subject, WorkflowKey,
+    AlarmRules, Filter, Gates, JobKey, JobKind, NamePattern, Start, Subject, WatchKey, WorkflowKey,
 };
 use crate::store::SqliteConfig;
 use crate::tls::CaBundle;
@@ -29,6 +29,8 @@ pub struct Settings {
     pub watch: watch::Config,
     /// `[poll] request_timeout`: time that one request to Entity Resolution may take.
     pub request_timeout: Duration,
+    /// `[discovery] interval`: time between two looks for new jobs of a workflow.
+    pub discovery_interval: Duration,
     /// `[deliver]`
     pub deliver: deliver::Config,
     /// `[serve] shutdown_grace`: how long deliveries go on after SIGTERM.
@@ -63,10 +65,10 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// The workflow of the watch that names the job.
-    pub fn workflow_of(&self, job_id: &Arc<str>) -> Option<Arc<str>> {
-        let watch = self.watches.iter().find(|watch| watch.job_ids.contains(job_id))?;
-        Some(Arc::clone(&watch.workflow_name))
+    /// The watch that names the job, among those of `kind` where one is given.
+    pub fn watch_of(&self, job_id: &Arc<str>, kind: Option<JobKind>) -> Option<&WatchSettings> {
+        let fits = |watch: &&WatchSettings| kind.is_none_or(|kind| kind == watch.kind);
+        self.watches.iter().filter(fits).find(|watch| watch.job_ids.contains(job_id))
     }
 }
 
@@ -151,10 +153,12 @@ pub struct WatchSettings {
     pub account: Arc<str>,
     /// Kind of the jobs.
     pub kind: JobKind,
-    /// The workflow that the jobs run.
+    /// The workflow that the jobs run; where they are to be found, the names of workflows as they are written.
     pub workflow_name: Arc<str>,
-    /// The jobs.
+    /// The jobs; none where they are to be found.
     pub job_ids: Vec<Arc<str>>,
+    /// How jobs are found, where none is named.
+    pub discovery: Option<DiscoverySettings>,
     /// Names of the notifiers to tell; empty for all.
     pub notifiers: Vec<Arc<str>>,
     /// What a job that succeeded must have done besides.
@@ -183,6 +187,24 @@ impl WatchSettings {
             && NamePattern::new(&*self.workflow_name).matches(&job.workflow_name)
             && (self.job_ids.is_empty() || self.job_ids.contains(&job.job_id))
     }
+
+    /// What identifies the watch over restarts, if it finds its jobs.
+    pub fn discovery_key(&self) -> Option<WatchKey> {
+        let discovery = self.discovery.as_ref()?;
+        let (account, workflows) = (Arc::clone(&self.account), discovery.workflows.clone());
+        Some(WatchKey { account, kind: self.kind, workflows })
+    }
+}
+
+/// How a `[[watch]]` finds its jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoverySettings {
+    /// The names of its workflows.
+    pub workflows: NamePattern,
+    /// Which of their jobs.
+    pub start: Start,
+    /// Time between two looks, where not `[discovery] interval`.
+    pub interval: Option<Duration>,
 }
 
 /// `[[notifier]]`
@@ -205,6 +227,10 @@ pub enum NotifierAdapter {
     Webhook(notify::WebhookConfig),
     /// `sns`
     Sns(notify::SnsConfig),
+    /// `sqs`
+    Sqs(notify::SqsConfig),
+    /// `eventbridge`
+    EventBridge(notify::EventBridgeConfig),
     /// `command`
     Command(notify::CommandConfig),
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use toml::de::DeValue;
 
 use super::suggest::instead;
-use crate::domain::{Amount, NamePattern, NoAmount};
+use crate::domain::{Amount, NamePattern, NoAmount, Start};
 use crate::duration;
 use crate::tls::CaBundle;
 use crate::url::parse_endpoint;
@@ -169,19 +170,7 @@ pub(super) fn name(value: &DeValue<'_>) -> Read<Arc<str>> {
     Err(format!("`{given}` cannot be a name; write up to 64 letters, digits, `-`, `_` or `.`"))
 }
 
-/// The name of a workflow: the API's `EntityName`, `[a-zA-Z_0-9-]{1,255}`.
-pub(super) fn workflow_name(value: &DeValue<'_>) -> Read<Arc<str>> {
-    let given = text(value)?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if given.len() <= 255 && given.chars().all(fits) {
-        return Ok(given.into());
-    }
-    Err(format!(
-        "`{given}` cannot be the name of a workflow; those have up to 255 letters, digits, `-` or `_`"
-    ))
-}
-
-/// A name of a workflow, or a pattern that stands for several: `*` for any characters, `?` for one.
+/// A name of a workflow (the API's `EntityName`, `[a-zA-Z_0-9-]{1,255}`), or a pattern that stands for several: `*` for any characters, `?` for one.
 pub(super) fn workflow_pattern(value: &DeValue<'_>) -> Read<NamePattern> {
     let given = text(value)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '?');
@@ -194,6 +183,28 @@ pub(super) fn workflow_pattern(value: &DeValue<'_>) -> Read<NamePattern> {
     ))
 }
 
+/// From when on jobs are followed.
+pub(super) fn start(value: &DeValue<'_>) -> Read<Start> {
+    let given = text(value)?.trim();
+    match given {
+        "new" => return Ok(Start::New),
+        "running" => return Ok(Start::Running),
+        _ => {}
+    }
+    let advice = "write \"new\", \"running\", \"since 7d\" or \"since 2026-11-01T00:00:00Z\"";
+    let since = given.strip_prefix("since ").map(str::trim);
+    let since = since.ok_or_else(|| format!("{given:?} is no start; {advice}"))?;
+    if let Ok(instant) = since.parse::<Timestamp>() {
+        return Ok(Start::At(instant));
+    }
+    if let Ok(age) = duration::parse(since) {
+        return Ok(Start::Ago(age));
+    }
+    Err(format!(
+        "{since:?} is neither a duration nor an instant with its offset from UTC; {advice}"
+    ))
+}
+
 /// The id of a job: the API's `JobId`, `[a-f0-9]{32}`.
 pub(super) fn job_id(value: &DeValue<'_>) -> Read<Arc<str>> {
     let given = text(value)?;
@@ -201,7 +212,7 @@ pub(super) fn job_id(value: &DeValue<'_>) -> Read<Arc<str>> {
         return Ok(given.into());
     }
     Err(format!(
-        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job answers"
+        "`{given}` is no job id; write the 32 digits 0-9 and a-f that start-matching-job and start-id-mapping-job answer"
     ))
 }
 

@@ -321,6 +321,22 @@ impl Event {
         }
     }
 
+    /// The ARN of the job's workflow, where the role that wrote the job's output tells the AWS account: a service
+    /// can only be given a role of its own account.
+    pub fn workflow_arn(&self) -> Option<String> {
+        let job = self.job()?;
+        let sources = job.details.output_source_config.iter().flatten();
+        let (partition, account) = sources
+            .filter_map(|source| source.role_arn.as_deref())
+            .find_map(|role| match role.split(':').collect::<Vec<_>>()[..] {
+                ["arn", partition, "iam", "", account, ..] => Some((partition, account)),
+                _ => None,
+            })?;
+        let collection = job.kind.workflow_collection().trim_end_matches('s');
+        let (region, name) = (&job.region, &job.workflow_name);
+        Some(format!("arn:{partition}:entityresolution:{region}:{account}:{collection}/{name}"))
+    }
+
     /// What the event tells of.
     pub fn about(&self) -> Subject {
         match &self.data {

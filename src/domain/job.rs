@@ -32,6 +32,14 @@ impl JobKind {
         }
     }
 
+    /// The name as people write it.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Matching => "matching",
+            Self::IdMapping => "ID mapping",
+        }
+    }
+
     /// The path segment that ARNs and event sources use for workflows of this kind.
     pub const fn workflow_collection(self) -> &'static str {
         match self {

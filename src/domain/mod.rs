@@ -4,7 +4,9 @@
 
 mod alarm;
 mod alarm_rules;
+mod by_kind;
 mod details;
+mod discovery;
 mod event;
 mod job;
 mod job_set;
@@ -20,7 +22,9 @@ pub use alarm::{
     Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
 };
 pub use alarm_rules::AlarmRules;
+pub use by_kind::ByKind;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
+pub use discovery::{FollowedWorkflow, Start, WatchKey};
 pub use event::{EVENT_NAMESPACE, Event, EventData, EventType, JobData, Message};
 pub use job::{
     JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, PastRun, UnknownName,

@@ -59,6 +59,28 @@ impl NamePattern {
         (!self.text.contains(['*', '?'])).then_some(&self.text)
     }
 
+    /// Whether every name that fits `other` fits this one, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let (own, others): (Vec<_>, Vec<_>) =
+            (self.text.chars().collect(), other.text.chars().collect());
+        // Which beginnings of the other one are covered by so many letters of this one.
+        let mut covered = vec![false; others.len() + 1];
+        covered[0] = true;
+        for letter in own {
+            let mut next = vec![false; others.len() + 1];
+            next[0] = covered[0] && letter == '*';
+            for (index, &other) in others.iter().enumerate() {
+                next[index + 1] = match letter {
+                    '*' => covered[index + 1] || next[index],
+                    '?' => covered[index] && other != '*',
+                    letter => covered[index] && other == letter,
+                };
+            }
+            covered = next;
+        }
+        covered.last().copied().unwrap_or_default()
+    }
+
     /// The pattern, as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -97,6 +119,22 @@ mod tests {
         assert!(pattern.matches("customers-eu") && pattern.matches("customers-"));
         assert!(!pattern.matches("all-customers-eu") && !pattern.matches("customers"));
         assert!(NamePattern::new("v?").matches("v1") && !NamePattern::new("v?").matches("v10"));
+    }
+
+    #[test]
+    fn a_pattern_covers_another_whose_names_all_fit_it() {
+        let covers =
+            |one: &str, other: &str| NamePattern::new(one).covers(&NamePattern::new(other));
+        for (one, other) in
+            [("*", "a*"), ("a*", "ab"), ("a*", "a*b"), ("a?", "ab"), ("**", ""), ("*b", "ab")]
+        {
+            assert!(covers(one, other), "{one} {other}");
+        }
+        for (one, other) in
+            [("a*", "*"), ("a", "a?"), ("a?", "a*"), ("ab", "a?"), ("*b", "a*"), ("", "a")]
+        {
+            assert!(!covers(one, other), "{one} {other}");
+        }
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //!
 //! An adapter makes one attempt and says how it went. Retries, order and bookkeeping live in [`crate::deliver`].
 
+mod amazon;
 mod command;
+mod event_bridge;
 mod reason;
 mod sns;
+mod sqs;
 mod stdout;
 #[cfg(test)]
 mod testing;
@@ -15,9 +18,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use command::{Command, Config as CommandConfig};
+pub use event_bridge::{Config as EventBridgeConfig, EventBridge};
 pub use sns::{Config as SnsConfig, Sns};
+pub use sqs::{Config as SqsConfig, Sqs};
 pub use stdout::Stdout;
-pub use webhook::{Config as WebhookConfig, HttpClient, Webhook};
+pub use webhook::{BuiltInTemplate, Config as WebhookConfig, HttpClient, Webhook};
 
 use crate::domain::{Message, TestEvent};
 

@@ -2,6 +2,7 @@
 
 mod abandonment;
 mod alarms;
+mod discovery;
 mod hastening;
 mod lines;
 pub(super) mod model;
@@ -17,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::abandonment::*;
 pub(super) use self::alarms::*;
+pub(super) use self::discovery::*;
 pub(super) use self::hastening::*;
 pub(super) use self::lines::*;
 pub(super) use self::past_runs::*;
@@ -104,6 +106,11 @@ macro_rules! tests {
             a_run_that_is_known_stays_as_it_is
             of_many_past_runs_those_that_ended_last_are_kept
             the_standing_of_many_jobs_is_told_in_the_order_asked_for
+            the_first_sight_of_a_watch_is_kept
+            a_workflow_is_followed_since_it_was_followed_first
+            jobs_that_were_passed_over_are_kept_until_they_are_judged_anew
+            of_watches_that_are_gone_nothing_is_remembered
+            live_are_the_jobs_of_an_account_and_kind_that_have_not_ended
             an_alarm_is_open_from_its_raising_to_its_resolving
             an_alarm_that_is_open_is_not_raised_again
             an_alarm_that_is_not_open_is_not_resolved

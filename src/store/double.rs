@@ -10,7 +10,10 @@ use super::{
     Backlog, Change, Delivery, DeliveryId, MemoryStore, Position, Pruned, Raising, Recorded,
     Resolving, Retention, Settlement, Standing, Store, StoreError,
 };
-use crate::domain::{Alarm, JobKey, PastRun, Redelivered, Redelivery, WorkflowKey};
+use crate::domain::{
+    Alarm, FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey,
+    WorkflowKey,
+};
 
 /// Whatever implements this is a [`Store`]: what it does not do otherwise, the store behind it does.
 #[async_trait]
@@ -105,6 +108,34 @@ impl<D: Double> Store for D {
     }
     async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
         self.behind().past_runs(workflow).await
+    }
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        self.behind().live_jobs(account, kind).await
+    }
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        self.behind().first_sight(watch, now).await
+    }
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError> {
+        self.behind().follow(workflow, since).await
+    }
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError> {
+        self.behind().pass_over(workflow, judged_by, jobs).await
+    }
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
+        self.behind().keep_watches(watches).await
     }
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         self.behind().backlog().await

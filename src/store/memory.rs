@@ -1,5 +1,7 @@
 //! A store that lives as long as the process.
 
+mod discovery;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
@@ -10,13 +12,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use discovery::Discovery;
+
 use super::{
     Backlog, Change, Delivery, DeliveryId, PAST_RUNS_KEPT, Position, Pruned, Raising, Recorded,
     Resolving, Retention, Settlement, Standing, Store, StoreError, Telling,
 };
 use crate::domain::{
-    Alarm, AlarmKey, JobKey, JobStatus, Message, PastRun, Redelivered, Redelivery, Subject,
-    WorkflowKey,
+    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Redelivery, Subject, WatchKey, WorkflowKey,
 };
 
 /// Keeps everything in memory, until it is pruned: for `wait`, `demo` and tests.
@@ -137,6 +141,46 @@ impl Store for MemoryStore {
         Ok(self.kept().past_runs.get(workflow).cloned().unwrap_or_default())
     }
 
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        let kept = self.kept();
+        let live = kept.jobs.iter().filter(|(key, job)| {
+            *key.account == *account && key.kind == kind && !job.status.is_terminal()
+        });
+        let standing = |job: &Job| Standing { status: job.status, since: job.updated_at };
+        Ok(live.map(|(key, job)| (key.clone(), standing(job))).collect())
+    }
+
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        Ok(self.kept().discovery.first_sight(watch, to_the_microsecond(now)))
+    }
+
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError> {
+        Ok(self.kept().discovery.follow(workflow, to_the_microsecond(since)))
+    }
+
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError> {
+        self.kept().discovery.pass_over(workflow, judged_by, jobs);
+        Ok(())
+    }
+
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
+        self.kept().discovery.keep(watches);
+        Ok(())
+    }
+
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let kept = self.kept();
         let backlogs = kept.outboxes.iter().map(|(notifier, outbox)| outbox.backlog(notifier));
@@ -160,6 +204,7 @@ struct Kept {
     outboxes: BTreeMap<Arc<str>, Outbox>,
     /// In the order in which they ended.
     past_runs: HashMap<WorkflowKey, Vec<PastRun>>,
+    discovery: Discovery,
 }
 
 /// A job.

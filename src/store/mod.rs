@@ -24,7 +24,8 @@ pub use retention::{Position, Pruned, Retention};
 pub use sqlite::{Config as SqliteConfig, SqliteStore, SqliteView};
 
 use crate::domain::{
-    Alarm, AlarmKey, JobKey, JobStatus, Message, PastRun, Redelivered, Redelivery, WorkflowKey,
+    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Redelivery, WatchKey, WorkflowKey,
 };
 
 /// Keeps what must not be lost.
@@ -145,6 +146,36 @@ pub trait Store: Send + Sync {
 
     /// How long jobs of `workflow` ran, in the order in which they ended.
     async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError>;
+
+    /// The jobs of this kind in `account` that have not ended, in no particular order.
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError>;
+
+    /// When `watch` was first seen: `now`, if it is seen for the first time.
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError>;
+
+    /// What is remembered of `workflow`. It is followed from now on, since `since`, unless it was already.
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError>;
+
+    /// Keeps that the jobs which were there at first were judged by this rule, and that these are not followed: these
+    /// alone, in the place of those kept before. Changes nothing if the workflow is not followed.
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError>;
+
+    /// Forgets all other watches than these, and the workflows that none of these follows. The next sight of one is a
+    /// first sight.
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError>;
 
     /// How many deliveries wait or are dead, for each notifier that has any, by name.
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError>;

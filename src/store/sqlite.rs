@@ -2,6 +2,7 @@
 
 mod alarms;
 mod connections;
+mod discovery;
 mod disk;
 mod file;
 mod inspect;
@@ -39,7 +40,10 @@ use super::{
     Backlog, Change, Delivery, DeliveryId, Position, Pruned, Raising, Recorded, Resolving,
     Retention, Settlement, Standing, Store, StoreError,
 };
-use crate::domain::{Alarm, JobKey, PastRun, Redelivered, Redelivery, WorkflowKey};
+use crate::domain::{
+    Alarm, FollowedWorkflow, JobKey, JobKind, PastRun, Redelivered, Redelivery, WatchKey,
+    WorkflowKey,
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -243,6 +247,50 @@ impl Store for SqliteStore {
     async fn past_runs(&self, workflow: &WorkflowKey) -> Result<Vec<PastRun>, StoreError> {
         let mut connection = self.shared.reader().await?;
         past_runs::of_workflow(&mut connection, workflow).await.map_err(|error| self.refused(error))
+    }
+
+    async fn live_jobs(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<(JobKey, Standing)>, StoreError> {
+        let mut connection = self.shared.reader().await?;
+        standings::live(&mut connection, account, kind).await.map_err(|error| self.refused(error))
+    }
+
+    async fn first_sight(&self, watch: &WatchKey, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        discovery::first_sight(&mut connection, watch, now)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn follow(
+        &self,
+        workflow: &WorkflowKey,
+        since: Timestamp,
+    ) -> Result<FollowedWorkflow, StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        discovery::follow(&mut connection, workflow, since)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn pass_over(
+        &self,
+        workflow: &WorkflowKey,
+        judged_by: &str,
+        jobs: &[Arc<str>],
+    ) -> Result<(), StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        discovery::pass_over(&mut connection, workflow, judged_by, jobs)
+            .await
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn keep_watches(&self, watches: &[WatchKey]) -> Result<(), StoreError> {
+        let mut connection = self.shared.to_write().await?;
+        discovery::keep(&mut connection, watches).await.map_err(|error| self.refused(error))
     }
 
     async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {

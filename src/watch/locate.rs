@@ -1,5 +1,7 @@
 //! Finds the workflows that jobs belong to: the API wants both, people have only the jobs' ids.
 
+mod outcome;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::patience::patiently;
 use super::poller::Account;
 use super::{Budget, Budgets, Config};
-use crate::domain::{JobKey, JobKind};
+use crate::domain::{ByKind, JobKey, JobKind};
 use crate::source::{PageToken, SourceError, WorkflowPage};
+use outcome::Visit;
+pub use outcome::{LocateError, Searched};
 
 /// What a search has to tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,35 +32,6 @@ pub enum Located {
     Trouble(SourceError),
 }
 
-/// Why a job's workflow was not found.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum LocateError {
-    /// None of the workflows that could be asked knows the job.
-    #[error("none of the account's {asked} workflows has the job{}", denied_clause(.denied))]
-    NotFound {
-        /// How many workflows were asked.
-        asked: usize,
-        /// Workflows that may not be read.
-        denied: Vec<String>,
-    },
-    /// No workflow may be read.
-    #[error("entityresolution:GetMatchingJob is denied on every workflow of the account: {}", .0.join(", "))]
-    Denied(Vec<String>),
-    /// The service refused an answer that the search cannot do without.
-    #[error(transparent)]
-    Source(SourceError),
-}
-
-fn denied_clause(denied: &[String]) -> String {
-    if denied.is_empty() {
-        return String::new();
-    }
-    format!(
-        "; entityresolution:GetMatchingJob is denied on {}: the job may be theirs",
-        denied.join(", ")
-    )
-}
-
 /// Time between two rounds of questions.
 const ROUND: Duration = Duration::from_secs(5);
 
@@ -66,41 +41,41 @@ const ROUND: Duration = Duration::from_secs(5);
 pub struct Search {
     account: Account,
     config: Config,
-    budgets: Budgets,
+    budgets: ByKind<Budgets>,
     told: mpsc::UnboundedSender<Located>,
 }
 
+/// The names of an account's workflows, or that they may not be listed; `None` until they are needed.
+type Lists = ByKind<Option<Result<Vec<Arc<str>>, SourceError>>>;
+
 impl Search {
-    /// A search that shares `budgets` with the poller, and tells `told` what it finds.
+    /// A search that shares `budgets` with the pollers, and tells `told` what it finds.
     pub fn new(
         account: Account,
         config: Config,
-        budgets: Budgets,
+        budgets: ByKind<Budgets>,
         told: mpsc::UnboundedSender<Located>,
     ) -> Self {
         Self { account, config, budgets, told }
     }
 
-    /// Looks for all the jobs, until each is found or its grace is over: a new one may not be readable yet.
-    pub async fn run(self, mut job_ids: Vec<Arc<str>>) {
-        let workflows = match self.workflows().await {
-            Ok(workflows) => workflows,
-            Err(error) => {
-                for job_id in job_ids {
-                    self.fail(job_id, LocateError::Source(error.clone()));
-                }
-                return;
-            }
-        };
+    /// Looks for all the jobs, until each is found or its grace is over: a new one may not be readable yet. Workflows
+    /// of the first of `kinds` are asked first, those of the next where none of these has the job.
+    pub async fn run(self, mut job_ids: Vec<Arc<str>>, kinds: &[JobKind]) {
+        let mut lists = Lists::default();
+        if let Some(&first) = kinds.first() {
+            // The grace is for jobs, not for the time that this takes.
+            *lists.of_mut(first) = Some(self.workflows(first).await);
+        }
         let give_up_at = Instant::now() + self.config.not_found_grace;
         loop {
             let last_round = Instant::now() >= give_up_at;
             let mut not_found = Vec::new();
             for job_id in job_ids {
-                match self.locate(&job_id, &workflows).await {
+                match self.locate(&job_id, kinds, &mut lists).await {
                     Ok(job) => self.tell(Located::Found(job)),
-                    Err(LocateError::NotFound { .. }) if !last_round => not_found.push(job_id),
-                    Err(error) => self.fail(job_id, error),
+                    Err(LocateError::NotFound(_)) if !last_round => not_found.push(job_id),
+                    Err(error) => self.tell(Located::Failed { job_id, error }),
                 }
             }
             if not_found.is_empty() {
@@ -114,36 +89,64 @@ impl Search {
     async fn locate(
         &self,
         job_id: &Arc<str>,
-        workflows: &[Arc<str>],
+        kinds: &[JobKind],
+        lists: &mut Lists,
     ) -> Result<JobKey, LocateError> {
-        let mut denied = Vec::new();
+        let mut visits = Vec::new();
+        for &kind in kinds {
+            let list = lists.of_mut(kind);
+            if list.is_none() {
+                *list = Some(self.workflows(kind).await);
+            }
+            match list {
+                Some(Ok(workflows)) => match self.ask_all(kind, job_id, workflows).await? {
+                    Ok(job) => return Ok(job),
+                    Err(visit) => visits.push(visit),
+                },
+                Some(Err(error @ SourceError::AccessDenied { .. })) => {
+                    visits.push(Visit::Unlisted(error.clone()));
+                }
+                Some(Err(error)) => return Err(LocateError::Source(error.clone())),
+                None => {}
+            }
+        }
+        Err(Searched(visits).error())
+    }
+
+    /// Asks workflows of one kind for the job, until one has it.
+    async fn ask_all(
+        &self,
+        kind: JobKind,
+        job_id: &Arc<str>,
+        workflows: &[Arc<str>],
+    ) -> Result<Result<JobKey, Visit>, LocateError> {
+        let (mut without, mut denied) = (0, Vec::new());
         for workflow_name in workflows {
             let job = JobKey {
                 account: Arc::clone(&self.account.name),
-                kind: JobKind::Matching,
+                kind,
                 workflow_name: Arc::clone(workflow_name),
                 job_id: Arc::clone(job_id),
             };
-            match self.patiently(&self.budgets.gets, || self.account.source.observe(&job)).await {
-                Ok(_) => return Ok(job),
-                Err(SourceError::NotFound { .. }) => {}
+            let budget = &self.budgets.of(kind).gets;
+            match self.patiently(budget, || self.account.source.observe(&job)).await {
+                Ok(_) => return Ok(Ok(job)),
+                Err(SourceError::NotFound { .. }) => without += 1,
                 Err(SourceError::AccessDenied { .. }) => denied.push(workflow_name.to_string()),
                 Err(error) => return Err(LocateError::Source(error)),
             }
         }
-        if !denied.is_empty() && denied.len() == workflows.len() {
-            return Err(LocateError::Denied(denied));
-        }
-        Err(LocateError::NotFound { asked: workflows.len(), denied })
+        Ok(Err(Visit::Asked { kind, without, denied }))
     }
 
-    /// The names of all matching workflows.
-    async fn workflows(&self) -> Result<Vec<Arc<str>>, SourceError> {
+    /// The names of all workflows of this kind.
+    async fn workflows(&self, kind: JobKind) -> Result<Vec<Arc<str>>, SourceError> {
         let mut names = Vec::new();
         let mut next: Option<PageToken> = None;
         loop {
-            let list = || self.account.source.list_workflows(JobKind::Matching, next.clone());
-            let page: WorkflowPage = self.patiently(&self.budgets.lists, list).await?;
+            let list = || self.account.source.list_workflows(kind, next.clone());
+            let budget = &self.budgets.of(kind).lists;
+            let page: WorkflowPage = self.patiently(budget, list).await?;
             names.extend(page.names.into_iter().map(Arc::from));
             next = page.next;
             if next.is_none() {
@@ -159,10 +162,6 @@ impl Search {
     {
         patiently(budget, self.config.backoff, |error| self.tell(Located::Trouble(error)), ask)
             .await
-    }
-
-    fn fail(&self, job_id: Arc<str>, error: LocateError) {
-        self.tell(Located::Failed { job_id, error });
     }
 
     fn tell(&self, located: Located) {

@@ -11,6 +11,7 @@
 mod agenda;
 mod alarms;
 pub mod cadence;
+pub mod discovery;
 mod follow_up;
 mod listing;
 mod locate;
@@ -35,9 +36,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadence::{Eta, Limits};
+pub use discovery::{Discovery, Rule};
 use follow_up::Record;
 pub use follow_up::{Next, Patience};
-pub use locate::{LocateError, Located, Search};
+pub use locate::{LocateError, Located, Search, Searched};
 use pacer::Pacer;
 pub use pacer::{Budget, Budgets};
 pub use poller::{Account, Poller};
@@ -63,11 +65,12 @@ pub struct Config {
     pub max_interval: Duration,
     /// Delays after a failed question.
     pub backoff: backoff::Policy,
-    /// Requests a second that an account may make of `GetMatchingJob`, where the account says nothing else.
+    /// Requests a second that an account may make of `GetMatchingJob`, and as many of `GetIdMappingJob`, where the account
+    /// says nothing else.
     pub get_rate: f64,
     /// The same for the list operations.
     pub list_rate: f64,
-    /// Questions under way at once, for each account.
+    /// Questions under way at once, for each account and kind of jobs.
     pub concurrency: usize,
     /// How long a job that the service does not know is asked about before it counts as lost.
     pub not_found_grace: Duration,
@@ -126,6 +129,9 @@ pub trait Observer: Send + Sync {
 
     /// The jobs of `workflow` were listed, or were not. Jobs that the list shows to have changed are asked about next.
     fn listed(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
+
+    /// The jobs of `workflow` were looked through for new ones, or were not; of `*`, the workflows were listed.
+    fn looked(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
 
     /// Whether [`expected`](Self::expected) is listened to: it takes some work.
     fn wants_eta(&self) -> bool {

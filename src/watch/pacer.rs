@@ -153,7 +153,7 @@ impl Budget {
     }
 }
 
-/// What may be asked of an account: a budget for each kind of question.
+/// What may be asked of an account about jobs of one kind: a budget for each kind of question.
 #[derive(Debug, Clone)]
 pub struct Budgets {
     /// Questions about one job.

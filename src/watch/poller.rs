@@ -1,4 +1,4 @@
-//! The loop that watches the jobs of one account.
+//! The loop that watches the jobs of one kind in one account.
 //!
 //! ```text
 //! jobs ─▶ follow ─▶ questions: what is due is sent ─▶ answers: what happens next ─▶ questions
@@ -25,7 +25,7 @@ use super::seen::Seen;
 use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
 use crate::backoff;
 use crate::clock::SharedClock;
-use crate::domain::{JobKey, JobStatus, Routing};
+use crate::domain::{JobKey, JobKind, JobStatus, Routing};
 use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::source::{JobSource, Operation};
@@ -46,10 +46,12 @@ pub struct Account {
     pub source: Arc<dyn JobSource>,
 }
 
-/// Watches the jobs of one account: asks, records, and asks again, until all have ended or it is told to stop.
+/// Watches the jobs of one kind in one account: asks, records, and asks again, until all have ended or it is told to stop.
 pub struct Poller {
     /// Who is asked.
     pub account: Account,
+    /// The kind of the jobs. The service has other operations, other quotas and another queue for each.
+    pub kind: JobKind,
     /// What survives.
     pub store: Arc<dyn Store>,
     /// Who is told.
@@ -60,7 +62,7 @@ pub struct Poller {
     pub config: Config,
     /// How long errors are borne.
     pub patience: Patience,
-    /// Requests a second.
+    /// Requests a second, of this kind's operations.
     pub budgets: Budgets,
     /// What intervals are spread by: any number, and another one for each poller.
     pub seed: u64,
@@ -135,6 +137,7 @@ const NEWCOMERS: usize = 64;
 /// A poller at work.
 struct Run {
     context: Arc<Context>,
+    kind: JobKind,
     concurrency: usize,
     budgets: Budgets,
     observer: Arc<dyn Observer>,
@@ -163,7 +166,7 @@ impl Run {
             metrics: poller.metrics,
             recorded: poller.recorded,
         };
-        let operation = Operation::GetMatchingJob.as_str();
+        let operation = Operation::get_job(poller.kind).as_str();
         context.metrics.expect_requests(&context.account, operation);
         let (context, backoff) = (Arc::new(context), poller.config.backoff);
         let clerk = Clerk { context: Arc::clone(&context), backoff, shutdown: shutdown.clone() };
@@ -171,6 +174,7 @@ impl Run {
         let clerk = tokio::spawn(clerk.run(given));
         let run = Self {
             context,
+            kind: poller.kind,
             concurrency: poller.config.concurrency,
             budgets: poller.budgets.clone(),
             observer: poller.observer,

@@ -84,6 +84,7 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
     let notes = Arc::new(Notes::default());
     let source = Arc::clone(service) as Arc<dyn JobSource>;
     let poller = Poller {
+        kind: JobKind::Matching,
         account: Account { name: "default".into(), region: "eu-west-1".into(), source },
         store: Arc::clone(store),
         routing: Routing::new(vec![Route { notifier: "log".into(), filter: Default::default() }]),

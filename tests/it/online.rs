@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use matchwatch::simulator::Operation::{GetMatchingJob, ListMatchingWorkflows};
+use matchwatch::simulator::Operation::{
+    GetIdMappingJob, GetMatchingJob, ListIdMappingWorkflows, ListMatchingWorkflows,
+};
 use matchwatch::simulator::Status::Succeeded;
-use matchwatch::simulator::{Answer, Denial, Script};
+use matchwatch::simulator::{Answer, Denial, Kind, Script};
 use serde_json::{Value, json};
 
 use crate::support::daemon::{Home, watch};
@@ -88,6 +90,20 @@ async fn what_works_is_told_in_the_order_of_the_configuration_and_nothing_is_lef
 
     check(&home).await;
     assert_ne!(receiver.next().await.id, arrival.id, "each test is a new event");
+}
+
+#[tokio::test]
+async fn id_mapping_jobs_are_asked_about_by_their_own_operations() {
+    let service = Service::start().await;
+    let job = service.job_of(Kind::IdMapping, "households");
+    let watch = watch("households", &[&job]) + "kind = \"id-mapping\"\n";
+    let report = check(&Home::new(service.url(), &watch)).await;
+    let line = report.about("watch households (id-mapping) in main");
+    assert!(line.ends_with("jobs are known: 1 QUEUED"), "{line}");
+    let counts = service.simulator.counts();
+    assert_eq!((counts.total(GetMatchingJob), counts.total(ListMatchingWorkflows)), (0, 0));
+    assert_eq!((counts.total(GetIdMappingJob), counts.total(ListIdMappingWorkflows)), (1, 1));
+    assert_eq!(report.code, Some(0));
 }
 
 #[tokio::test]
@@ -293,4 +309,23 @@ async fn without_online_nothing_is_sent_anywhere() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!((service.connections(), receiver.connections()), (0, 0));
     assert!(!String::from_utf8(output.stdout).unwrap().contains("Tried"));
+}
+
+#[tokio::test]
+async fn a_watch_that_finds_its_jobs_is_told_with_its_workflows() {
+    let service = Service::start().await;
+    let watches = "[[watch]]\nworkflow_name = \"custom*\"\n
+        [[watch]]\nworkflow_name = \"orders-*\"\n
+        [[watch]]\nworkflow_name = \"returns\"\n
+        [[watch]]\nall = true\n";
+    let report = check(&Home::new(service.url(), watches)).await;
+    assert_eq!(
+        report.about("watch custom* in main"),
+        "  ok      watch custom* in main: follows 1 workflow, whose jobs can be listed: customers"
+    );
+    assert!(report.about("watch orders-* in main").contains("none of 2 workflows fits `orders-*`"));
+    assert!(report.about("watch returns in main").starts_with("  FAILED"), "{:#?}", report.tried);
+    let all = "follows 2 workflows, whose jobs can be listed: customers, suppliers";
+    assert!(report.about("watch * in main").ends_with(all), "{:#?}", report.tried);
+    assert_eq!(report.code, Some(5), "{:#?}", report.tried);
 }

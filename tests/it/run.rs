@@ -1,5 +1,6 @@
 //! `matchwatch run`: the real binary against a simulator in this process.
 
+mod id_mapping;
 mod lossy;
 mod start;
 mod stop;

@@ -2,6 +2,7 @@
 
 mod ending;
 mod gates;
+mod id_mapping;
 mod search;
 mod trouble;
 
@@ -28,6 +29,12 @@ metrics = { inputRecords = 100, totalRecordsProcessed = 98, recordsNotProcessed 
 [[workflows]]
 name = "suppliers"
 duration = "never"
+
+[[workflows]]
+name = "households"
+kind = "id-mapping"
+duration = "never"
+metrics = { inputRecords = 100, totalMappedRecords = 9, newMappedRecords = 5, mappedRecordsRemoved = 1 }
 "#;
 
 /// A simulated account, and the command that waits for its jobs.
@@ -60,6 +67,13 @@ impl Account {
     /// A new job of the workflow `customers`.
     pub(crate) fn job(&self) -> String {
         self.simulator.start_job(Kind::Matching, "customers").unwrap()
+    }
+
+    /// A new job of the ID mapping workflow `households`, with this status.
+    fn id_mapping_job_at(&self, status: Status) -> String {
+        let id = self.simulator.start_job(Kind::IdMapping, "households").unwrap();
+        self.simulator.set_status(&id, status).unwrap();
+        id
     }
 
     /// A job of the workflow `customers` with this status.

@@ -7,11 +7,15 @@
     reason = "a test ends where a step fails"
 )]
 
+mod action;
+mod event_bridge;
 mod event_ids;
 mod metrics;
+mod moto;
 mod roles;
 mod simulator;
 mod sns;
+mod sqs;
 mod support;
 mod wait;
 mod webhook;

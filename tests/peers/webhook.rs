@@ -1,9 +1,7 @@
 //! Webhooks, verified by the Python package `standardwebhooks`.
 
-use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use matchwatch::clock::SystemClock;
 use matchwatch::domain::JobStatus;
@@ -32,10 +30,8 @@ async fn verdict(secrets: &[&str], known: &[&str]) -> Value {
         SecretRef::File(path)
     };
     let config = WebhookConfig {
-        url: MaybeSecret::Plain(format!("http://127.0.0.1:{port}/")),
         secrets: secrets.iter().map(keep).collect(),
-        headers: BTreeMap::new(),
-        timeout: Duration::from_secs(20),
+        ..WebhookConfig::posting_to(MaybeSecret::Plain(format!("http://127.0.0.1:{port}/")))
     };
     let client = Webhook::http_client(None).unwrap();
     let webhook = Webhook::new(&config, client, Arc::new(SystemClock)).unwrap();

@@ -11,8 +11,8 @@ use super::{TroubleKind, Verdict};
 use crate::aws::Aws;
 use crate::backoff::{Backoff, Policy};
 use crate::config::{AccountSettings, Settings, WatchSettings};
-use crate::domain::{JobKey, JobKind, Observation};
-use crate::source::{self, EntityResolution, JobSource as _, SourceError};
+use crate::domain::{JobKey, JobKind, Observation, WorkflowKey};
+use crate::source::{self, EntityResolution, JobSource as _, PageToken, SourceError, WorkflowPage};
 use crate::watch::Budget;
 
 /// How often a question is asked that gets no answer.
@@ -27,7 +27,8 @@ pub(super) struct Asker {
     aws: Aws,
     settings: AccountSettings,
     config: source::Config,
-    budget: Budget,
+    gets: Budget,
+    lists: Budget,
     /// The kind of jobs that it is watched for, the first of them.
     kind: JobKind,
     /// Connected by the first question: finding the Region may take its time.
@@ -35,15 +36,28 @@ pub(super) struct Asker {
 }
 
 /// What an account is asked.
-enum Question<'a> {
+pub(super) enum Question<'a> {
     /// Whether it answers at all, about jobs of this kind.
     Introduction(JobKind),
     /// How a job is.
     Job(&'a JobKey),
+    /// Which workflows there are.
+    Workflows(JobKind, Option<PageToken>),
+    /// Which jobs a workflow has: the first page.
+    Jobs(&'a WorkflowKey),
+}
+
+/// What comes back.
+pub(super) enum Answer {
+    Introduction,
+    Job(Observation),
+    Workflows(WorkflowPage),
+    Jobs,
 }
 
 impl Asker {
     pub(super) fn new(aws: &Aws, account: &AccountSettings, settings: &Settings) -> Self {
+        let (get_rate, list_rate) = settings.rates(account);
         Self {
             aws: aws.clone(),
             settings: account.clone(),
@@ -51,7 +65,8 @@ impl Asker {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             },
-            budget: Budget::new(account.get_rate.unwrap_or(settings.watch.get_rate)),
+            gets: Budget::new(get_rate),
+            lists: Budget::new(list_rate),
             kind: watched_kind(account, settings),
             source: OnceCell::new(),
         }
@@ -67,6 +82,9 @@ impl Asker {
 
     /// Asks about the jobs of a watch. A job that is not found does not end that; what concerns all of them does.
     pub(super) async fn look_for(self: Arc<Self>, watch: WatchSettings) -> Verdict {
+        if let Some(discovery) = &watch.discovery {
+            return self.look_around(&watch, discovery).await;
+        }
         let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
         let mut missing = Vec::new();
         for job_id in watch.job_ids.iter().take(ASKED_JOBS) {
@@ -77,10 +95,10 @@ impl Asker {
                 job_id: Arc::clone(job_id),
             };
             match self.ask(&Question::Job(&job)).await {
-                Ok(Some(observation)) => {
+                Ok(Answer::Job(observation)) => {
                     *statuses.entry(observation.status.as_str().to_owned()).or_default() += 1;
                 }
-                Ok(None) => {}
+                Ok(_) => {}
                 Err(error @ SourceError::NotFound { .. }) => missing.push((job_id, error)),
                 Err(error) => return fails(&error, &error.to_string()),
             }
@@ -100,15 +118,26 @@ impl Asker {
     }
 
     /// Asks until there is an answer, or one that another attempt would not change.
-    async fn ask(&self, question: &Question<'_>) -> Result<Option<Observation>, SourceError> {
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<Answer, SourceError> {
         let source = self.source().await.as_ref().map_err(Clone::clone)?;
         let mut delays = Backoff::new(DELAYS);
         let mut attempt = 1;
         loop {
-            self.budget.spend_one().await;
+            match question {
+                Question::Introduction(_) | Question::Job(_) => self.gets.spend_one().await,
+                Question::Workflows(..) | Question::Jobs(_) => self.lists.spend_one().await,
+            }
             let answer = match question {
-                Question::Introduction(kind) => source.introduce(*kind).await.map(|()| None),
-                Question::Job(job) => source.observe(job).await.map(Some),
+                Question::Introduction(kind) => {
+                    source.introduce(*kind).await.map(|()| Answer::Introduction)
+                }
+                Question::Job(job) => source.observe(job).await.map(Answer::Job),
+                Question::Workflows(kind, page) => {
+                    source.list_workflows(*kind, page.clone()).await.map(Answer::Workflows)
+                }
+                Question::Jobs(workflow) => {
+                    source.list_jobs(workflow, None).await.map(|_| Answer::Jobs)
+                }
             };
             let delay = match &answer {
                 _ if attempt == ATTEMPTS => return answer,
@@ -152,7 +181,7 @@ fn watched_kind(account: &AccountSettings, settings: &Settings) -> JobKind {
 }
 
 /// What `error` means to an operator.
-fn fails(error: &SourceError, reason: &str) -> Verdict {
+pub(super) fn fails(error: &SourceError, reason: &str) -> Verdict {
     let (kind, advice) = match error {
         SourceError::AccessDenied { .. } => {
             (TroubleKind::Access, "Mend the account's credentials, or allow it in their IAM policy")
@@ -166,7 +195,7 @@ fn fails(error: &SourceError, reason: &str) -> Verdict {
         ),
         SourceError::Throttled { .. } => (
             TroubleKind::NoAnswer,
-            "Others use up the account's quota: try again later, or lower get_rate",
+            "Others use up the account's quota: try again later, or lower get_rate and list_rate",
         ),
         SourceError::Unavailable { .. } => (
             TroubleKind::NoAnswer,

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use crate::app::{Inspection, Subject, TroubleKind, Verdict};
 use crate::cli::{Exit, Failure};
 use crate::config::Settings;
+use crate::domain::JobKind;
 
 /// Tries all of it, and says how it went. The worst decides how the command ends.
 pub(super) async fn report(settings: &Settings) -> Result<Exit, Failure> {
@@ -41,7 +42,12 @@ fn line(subject: &Subject, verdict: &Verdict) -> String {
     let subject = match subject {
         Subject::Store => "store".to_owned(),
         Subject::Account(name) => format!("account {name}"),
-        Subject::Watch { workflow_name, account } => format!("watch {workflow_name} in {account}"),
+        Subject::Watch { kind: JobKind::Matching, workflow_name, account } => {
+            format!("watch {workflow_name} in {account}")
+        }
+        Subject::Watch { kind, workflow_name, account } => {
+            format!("watch {workflow_name} ({kind}) in {account}")
+        }
         Subject::Notifier(name) => format!("notifier {name}"),
     };
     match verdict {

@@ -34,8 +34,9 @@ impl Known {
                 self.has_answered |= !matches!(error, SourceError::Unavailable { .. });
                 self.last_error = Some(error.clone());
             }
-            StartNews::Blind(_) | StartNews::Full(_) => self.has_answered = true,
-            StartNews::Asked | StartNews::NothingAppeared | StartNews::Others(_) => {}
+            // Before a request goes out, a list has been answered or refused.
+            StartNews::Asked | StartNews::Blind(_) | StartNews::Full(_) => self.has_answered = true,
+            StartNews::NothingAppeared | StartNews::Others(_) => {}
         }
     }
 

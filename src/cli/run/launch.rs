@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::Exit;
-use super::super::wait::{Ended, Ends, HEARTBEAT, Progress};
+use super::super::wait::{Ended, Ends, HEARTBEAT, Outlets};
 use super::job_id_file::JobIdFile;
 use super::known::Known;
 use crate::domain::{JobKey, WorkflowKey};
@@ -23,7 +23,7 @@ pub(super) struct Launch<'a> {
     /// The flags of a command that asks the same account about the same workflow.
     flags: String,
     job_id_file: Option<JobIdFile>,
-    progress: &'a Progress,
+    outlets: &'a mut Outlets,
     begun: Instant,
     known: Known,
     /// What was said last of troubles: a reason, told once in a row.
@@ -43,11 +43,11 @@ impl<'a> Launch<'a> {
         workflow: WorkflowKey,
         flags: String,
         job_id_file: Option<JobIdFile>,
-        progress: &'a Progress,
+        outlets: &'a mut Outlets,
         begun: Instant,
     ) -> Self {
         let (known, trouble) = (Known::default(), None);
-        Self { workflow, flags, job_id_file, progress, begun, known, trouble }
+        Self { workflow, flags, job_id_file, outlets, begun, known, trouble }
     }
 
     /// Starts the job. Returns it, or how the command ends without it.
@@ -77,12 +77,12 @@ impl<'a> Launch<'a> {
                 Ended::ByItself(Step::Heartbeat) => {
                     heartbeat += HEARTBEAT;
                     let after = duration::display(self.begun.elapsed());
-                    self.progress.note(&format!("still no job (after {after})"));
+                    self.outlets.progress.note(&format!("still no job (after {after})"));
                 }
                 Ended::Signal(exit) => {
                     self.linger(start.as_mut(), &mut news).await;
                     let words = self.known.words(&self.workflow, &self.flags);
-                    self.progress.say(&format!("matchwatch: stopped; {words}"));
+                    self.outlets.progress.say(&format!("matchwatch: stopped; {words}"));
                     return Err(exit);
                 }
                 Ended::Deadline => {
@@ -90,7 +90,8 @@ impl<'a> Launch<'a> {
                     let after = duration::display(self.begun.elapsed());
                     let words = self.known.words(&self.workflow, &self.flags);
                     let why = self.known.why();
-                    self.progress
+                    self.outlets
+                        .progress
                         .say(&format!("matchwatch: the time was up after {after}; {words}{why}"));
                     return Err(self.known.exit_at_deadline());
                 }
@@ -126,7 +127,7 @@ impl<'a> Launch<'a> {
     /// Takes in what happened, and says what is worth a line.
     fn take(&mut self, news: &StartNews) {
         self.known.take(news);
-        let progress = self.progress;
+        let progress = &self.outlets.progress;
         match news {
             StartNews::Asked => {}
             StartNews::Blind(error) => progress.note(&format!(
@@ -163,25 +164,28 @@ impl<'a> Launch<'a> {
     fn say_started(&mut self, Started { job, how }: &Started) {
         let name = format!("{}/{}", job.workflow_name, job.job_id);
         let after = duration::display(self.begun.elapsed());
-        self.progress.say(&match how {
+        self.outlets.progress.say(&match how {
             How::Told => format!("{name}: started (after {after})"),
             How::Adopted => format!(
                 "{name}: adopted (after {after}): it is the only job that has appeared since the request without an \
                  answer; somebody else may have started it"
             ),
         });
+        if let Some(github) = &mut self.outlets.github {
+            github.started(job);
+        }
         if let Some(file) = &mut self.job_id_file
             && let Err(error) = file.write(&job.job_id)
         {
             // There is a job: to wait for it is worth more than the file.
-            self.progress.say(&format!("matchwatch: {error:#}"));
+            self.outlets.progress.say(&format!("matchwatch: {error:#}"));
         }
     }
 
     /// Says a trouble once, until another comes.
     fn trouble(&mut self, reason: &'static str, words: &str) {
         if self.trouble.replace(reason) != Some(reason) {
-            self.progress.note(words);
+            self.outlets.progress.note(words);
         }
     }
 
@@ -199,7 +203,7 @@ impl<'a> Launch<'a> {
             _ => "",
         };
         let words = self.known.words(&self.workflow, &self.flags);
-        self.progress.say(&format!("matchwatch: {words}: {failure}{advice}"));
+        self.outlets.progress.say(&format!("matchwatch: {words}: {failure}{advice}"));
         Err(exit)
     }
 }

@@ -4,15 +4,15 @@ mod args;
 mod job_id_file;
 mod known;
 mod launch;
+mod output_source;
 
-use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::wait::{Ended, Ends, Link, Progress, Subject, Wait};
+use super::wait::{Ended, Ends, Link, Named, Outlets, Subject, Wait};
 use super::{Exit, Failure, tell};
 use crate::backoff::Policy;
 use crate::clock::SystemClock;
@@ -30,9 +30,12 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let begun = Instant::now();
     super::logging::start_from_environment().map_err(Failure::usage)?;
     let mut ends = Ends::catch(begun, args.following.timeout)?;
-    let Args { workflow_name, queue, job_id_file, following } = args;
+    args.check()?;
+    let Args { workflow_name, kind, queue, job_id_file, following, .. } = args;
+    let (job_type, output) = (args.job_type, args.output_source_config);
     // What cannot be written is said while there is no job yet.
     let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
+    let mut outlets = Outlets::open(&following)?;
     let followed = following.followed()?;
     let link = match ends
         .first(Link::open(&following, &followed, Subject::Workflow(&workflow_name)))
@@ -47,33 +50,38 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     };
     let workflow = WorkflowKey {
         account: Arc::clone(&link.account.name),
-        kind: JobKind::Matching,
+        kind,
         name: workflow_name.as_str().into(),
     };
     let (told, news) = mpsc::unbounded_channel();
     let start = Start {
         account: link.account.clone(),
         starter: Arc::clone(&link.starter),
-        order: JobOrder { workflow: workflow.clone(), job_type: None, output: None },
+        order: JobOrder { workflow: workflow.clone(), job_type, output },
         config: StartConfig {
             backoff: link.config.backoff,
             queue: queue.then_some(QUEUE),
             settling: StartConfig::SETTLING,
         },
-        budgets: link.budgets.clone(),
+        budgets: link.budgets.of(workflow.kind).clone(),
         clock: Arc::new(SystemClock),
         told,
     };
-    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
-    let flags = following.account_flags(Some(&workflow_name));
-    let mut launch = Launch::new(workflow, flags, job_id_file, &progress, begun);
+    let kind = Some(kind).filter(|kind| *kind != JobKind::Matching);
+    let named = Named { workflow_name: Some(workflow_name), kind };
+    let flags = following.account_flags(&named);
+    let mut launch = Launch::new(workflow, flags, job_id_file, &mut outlets, begun);
     let job = match launch.see_through(start, news, &mut ends).await {
         Ok(job) => job,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            if let Some(github) = &mut outlets.github {
+                github.finish(exit).map_err(Failure::usage)?;
+            }
+            return Ok(exit);
+        }
     };
     let job_ids = vec![Arc::clone(&job.job_id)];
-    let mut wait =
-        Wait::new(following, link, Some(workflow_name), job_ids, false, progress, begun)?;
+    let mut wait = Wait::new(following, link, named, job_ids, false, outlets, begun)?;
     wait.judge_by(followed.watches);
     wait.watch(job)?;
     wait.see_through(&mut ends).await

@@ -9,23 +9,23 @@ use anyhow::bail;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::super::{Failure, config_args};
+use super::super::{Failure, config_args, kind};
 use crate::aws::Access;
 use crate::config::{Followed, WatchSettings};
-use crate::domain::{Amount, Gates};
+use crate::domain::{Amount, Gates, JobKind};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job printed, from standard input
+    /// A job to wait for; may be repeated. `-` reads ids, or what start-matching-job or start-id-mapping-job printed,
+    /// from standard input
     #[arg(long = "job-id", value_name = "ID", required = true)]
     pub(super) job_ids: Vec<String>,
 
-    /// The workflow that the jobs run [default: taken from --config, else searched for]
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub(super) workflow_name: Option<String>,
+    #[command(flatten)]
+    pub(super) named: Named,
 
     /// End with the first job that ends, and by its outcome
     #[arg(long)]
@@ -33,6 +33,19 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(super) following: Following,
+}
+
+/// What the command line says of the workflow that jobs run.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(in crate::cli) struct Named {
+    /// The workflow that the jobs run [default: taken from --config, else searched for]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(in crate::cli) workflow_name: Option<String>,
+
+    /// Whether they are matching or ID mapping jobs [default: taken from --config; else matching with --workflow-name,
+    /// and without it matching workflows are searched first, then those of ID mapping]
+    #[arg(long, value_name = "KIND", value_parser = kind::parser())]
+    pub(in crate::cli) kind: Option<JobKind>,
 }
 
 /// How jobs are followed to their end: the flags of every command that waits.
@@ -69,6 +82,10 @@ pub(in crate::cli) struct Following {
     /// No progress on standard error
     #[arg(long, short)]
     pub(in crate::cli) quiet: bool,
+
+    /// In a step of GitHub Actions: write outputs and a summary, and annotate what goes wrong
+    #[arg(long)]
+    pub(in crate::cli) github: bool,
 
     /// The AWS Region [default: from --config, the environment or the profile]
     #[arg(long)]
@@ -114,7 +131,7 @@ MATCHWATCH_LOG=debug in the environment shows each request on standard error.";
 /// What is printed about each job that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// One line of JSON, as `aws entityresolution get-matching-job` has it
+    /// One line of JSON, as `aws entityresolution get-matching-job` and `get-id-mapping-job` have it
     Json,
     /// One line for people
     Text,
@@ -209,15 +226,16 @@ impl Following {
         given.or(watched)
     }
 
-    /// The flags that a command needs to ask the same account the same way about jobs of this workflow.
-    pub(in crate::cli) fn account_flags(&self, workflow_name: Option<&str>) -> String {
+    /// The flags that a command needs to ask the same account the same way about jobs named so.
+    pub(in crate::cli) fn account_flags(&self, named: &Named) -> String {
         let mut flags = String::new();
         let mut add = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 flags += &format!(" {name} {value}");
             }
         };
-        add("--workflow-name", workflow_name);
+        add("--workflow-name", named.workflow_name.as_deref());
+        add("--kind", named.kind.map(JobKind::as_str));
         add("--region", self.region.as_deref());
         add("--profile", self.profile.as_deref());
         add("--endpoint-url", self.endpoint_url.as_deref());
@@ -278,7 +296,7 @@ fn configured_access(followed: &Followed, subject: Subject<'_>) -> anyhow::Resul
                 "the jobs belong to the accounts {first} and {other}: wait for those of one account"
             ),
             Subject::Workflow(name) => bail!(
-                "the accounts {first} and {other} both have a workflow {name}: give a configuration that names one"
+                "the accounts {first} and {other} both have a workflow {name}: say which by --account"
             ),
         }
     }

@@ -19,7 +19,9 @@ pub(super) fn read(flags: &[String], mut stdin: impl Read) -> anyhow::Result<Vec
         }
     }
     if ids.iter().any(String::is_empty) {
-        bail!("--job-id is empty: give the id that start-matching-job printed");
+        bail!(
+            "--job-id is empty: give the id that start-matching-job or start-id-mapping-job printed"
+        );
     }
     let mut unique: Vec<Arc<str>> = Vec::new();
     for id in ids {
@@ -30,8 +32,8 @@ pub(super) fn read(flags: &[String], mut stdin: impl Read) -> anyhow::Result<Vec
     Ok(unique)
 }
 
-/// Reads ids: JSON as start-matching-job prints it (one document or several), JSON strings and arrays of them, or
-/// words.
+/// Reads ids: JSON as start-matching-job and start-id-mapping-job print it (one document or several), JSON strings and
+/// arrays of them, or words.
 fn parse(text: &str) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     if text.trim_start().starts_with(['{', '[', '"']) {
@@ -57,7 +59,9 @@ fn collect(value: &Value, ids: &mut Vec<String>) -> anyhow::Result<()> {
         }
         Value::Object(fields) => match fields.get("jobId") {
             Some(Value::String(id)) => ids.push(id.clone()),
-            _ => bail!("a JSON object without \"jobId\": pipe in what start-matching-job prints"),
+            _ => bail!(
+                "a JSON object without \"jobId\": pipe in what start-matching-job or start-id-mapping-job prints"
+            ),
         },
         other => bail!("{other} is no job id"),
     }
@@ -77,6 +81,16 @@ mod tests {
     fn what_start_matching_job_prints_is_understood() {
         assert_eq!(from_stdin("{\n    \"jobId\": \"abc\"\n}\n").unwrap(), ["abc"]);
         assert_eq!(from_stdin("{\"jobId\":\"abc\"}{\"jobId\":\"def\"}").unwrap(), ["abc", "def"]);
+    }
+
+    #[test]
+    fn what_start_id_mapping_job_prints_is_understood() {
+        let printed = r#"{
+            "jobId": "abc",
+            "outputSourceConfig": [{ "roleArn": "arn:role", "outputS3Path": "s3://bucket/" }],
+            "jobType": "BATCH"
+        }"#;
+        assert_eq!(from_stdin(printed).unwrap(), ["abc"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::witness::Witness;
 use crate::app;
 use crate::aws::Aws;
 use crate::config::Followed;
+use crate::domain::ByKind;
 use crate::source::{JobSource, JobStarter};
 use crate::watch::{Account, Budgets, Config};
 
@@ -16,7 +17,7 @@ pub(in crate::cli) struct Link {
     pub(in crate::cli) account: Account,
     pub(in crate::cli) starter: Arc<dyn JobStarter>,
     pub(in crate::cli) config: Config,
-    pub(in crate::cli) budgets: Budgets,
+    pub(in crate::cli) budgets: ByKind<Budgets>,
     pub(super) witness: Arc<Witness>,
 }
 
@@ -34,7 +35,7 @@ impl Link {
         let witness = Arc::new(Witness::of(account.source));
         account.source = Arc::clone(&witness) as Arc<dyn JobSource>;
         let config = following.polling();
-        let budgets = Budgets::new(config.get_rate, config.list_rate);
+        let budgets = ByKind::new(|_| Budgets::new(config.get_rate, config.list_rate));
         Ok(Self { account, starter, witness, config, budgets })
     }
 }

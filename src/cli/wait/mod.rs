@@ -4,34 +4,36 @@ mod args;
 mod ends;
 mod ids;
 mod link;
+mod outlets;
+mod pollers;
 mod progress;
 mod report;
 mod verdict;
 mod witness;
 
-use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Exit, Failure, tell};
 use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
+use crate::duration;
 use crate::source::SourceError;
 use crate::watch::cadence::Eta;
-use crate::watch::{LocateError, Located, Next, Observer, Place, Search, WatchedJob};
-use crate::{app, duration};
+use crate::watch::{LocateError, Located, Next, Observer, Search};
 pub(super) use args::Args;
 use args::Output;
-pub(super) use args::{Following, Subject};
+pub(super) use args::{Following, Named, Subject};
 pub(super) use ends::{Ended, Ends};
 pub(super) use link::Link;
-pub(super) use progress::{HEARTBEAT, Progress};
+pub(super) use outlets::Outlets;
+use pollers::Pollers;
+pub(super) use progress::HEARTBEAT;
 use verdict::Verdict;
 pub(super) use verdict::of_error;
 use witness::Witness;
@@ -54,11 +56,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 
 /// Watches the jobs whose workflow is known, and looks for that of the others.
 async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
-    let Args { workflow_name, any, following, .. } = args;
+    let Args { named, any, following, .. } = args;
     let followed = following.followed()?;
+    let outlets = Outlets::open(&following)?;
     let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
-    let progress = Progress::new(following.quiet, io::stderr().is_terminal());
-    let mut wait = Wait::new(following, link, workflow_name, job_ids, any, progress, started)?;
+    let mut wait = Wait::new(following, link, named, job_ids, any, outlets, started)?;
     let unknown = wait.watch_known(&followed)?;
     wait.judge_by(followed.watches);
     wait.search(unknown);
@@ -71,11 +73,10 @@ pub(super) struct Wait {
     started: Instant,
     account: Arc<str>,
     witness: Arc<Witness>,
-    /// The workflow, where the command line names it.
-    workflow_name: Option<String>,
+    named: Named,
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
-    progress: Progress,
+    outlets: Outlets,
     /// The watches of the configuration: for their quality gates.
     watches: Vec<WatchSettings>,
     /// Answers about jobs.
@@ -84,10 +85,8 @@ pub(super) struct Wait {
     search: Option<Search>,
     /// What the search for workflows finds.
     located: mpsc::UnboundedReceiver<Located>,
-    /// Jobs on their way to the poller.
-    jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
-    poller: JoinHandle<HashMap<JobKey, Place>>,
-    /// Stops poller and search at the end.
+    pollers: Pollers,
+    /// Stops pollers and search at the end.
     stop: DropGuard,
 }
 
@@ -96,40 +95,37 @@ impl Wait {
     pub(super) fn new(
         args: Following,
         link: Link,
-        workflow_name: Option<String>,
+        named: Named,
         job_ids: Vec<Arc<str>>,
         any: bool,
-        progress: Progress,
+        outlets: Outlets,
         started: Instant,
     ) -> Result<Self, Failure> {
         let Link { account, witness, config, budgets, .. } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
-        let poller = app::step_poller(
+        let pollers = Pollers::new(
             account.clone(),
             config.clone(),
             budgets.clone(),
             Arc::new(Reporter(report)),
-        )
-        .map_err(Failure::usage)?;
-        let (jobs, given) = mpsc::unbounded_channel();
-        let poller = tokio::spawn(poller.run(given, stop.clone()));
+            stop.clone(),
+        );
         let (tell, located) = mpsc::unbounded_channel();
         Ok(Self {
             args,
             started,
             account: Arc::clone(&account.name),
             witness,
-            workflow_name,
+            named,
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
-            progress,
+            outlets,
             watches: Vec::new(),
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
-            jobs,
-            poller,
+            pollers,
             stop: stop.drop_guard(),
         })
     }
@@ -144,12 +140,15 @@ impl Wait {
         let exit = match ends.first(self.until_over()).await {
             Ended::ByItself(over) => over?,
             Ended::Signal(exit) => {
-                self.progress.say(&self.goes_on("stopped waiting"));
+                self.outlets.progress.say(&self.goes_on("stopped waiting"));
                 exit
             }
             Ended::Deadline => self.time_is_up(),
         };
-        self.progress.finish();
+        self.outlets.progress.finish();
+        if let Some(github) = &mut self.outlets.github {
+            github.finish(exit).map_err(Failure::usage)?;
+        }
         Ok(exit)
     }
 
@@ -158,10 +157,15 @@ impl Wait {
         if job_ids.is_empty() {
             return;
         }
-        self.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
+        self.outlets.progress.note(&format!("looking for the workflow of {}", job_ids.join(", ")));
         if let Some(search) = self.search.take() {
             let stop = self.stop.token().clone();
-            tokio::spawn(stop.run_until_cancelled_owned(search.run(job_ids)));
+            let kinds = match self.named.kind {
+                Some(kind) => vec![kind],
+                None => JobKind::ALL.to_vec(),
+            };
+            let look = async move { search.run(job_ids, &kinds).await };
+            tokio::spawn(stop.run_until_cancelled_owned(look));
         }
     }
 
@@ -169,25 +173,27 @@ impl Wait {
     fn watch_known(&mut self, followed: &Followed) -> Result<Vec<Arc<str>>, Failure> {
         let mut unknown = Vec::new();
         for job_id in self.job_ids.clone() {
-            let workflow_name = match &self.workflow_name {
-                Some(name) => Some(name.as_str().into()),
-                None => followed.workflow_of(&job_id),
+            let Named { workflow_name, kind } = &self.named;
+            let watch = followed.watch_of(&job_id, *kind).filter(|watch| {
+                workflow_name.as_deref().is_none_or(|name| name == &*watch.workflow_name)
+            });
+            let known = match (workflow_name, watch) {
+                (Some(name), _) => Some(name.as_str().into()),
+                (None, watch) => watch.map(|watch| Arc::clone(&watch.workflow_name)),
             };
-            let Some(workflow_name) = workflow_name else {
+            let Some(workflow_name) = known else {
                 unknown.push(job_id);
                 continue;
             };
-            let account = Arc::clone(&self.account);
-            self.watch(JobKey { account, kind: JobKind::Matching, workflow_name, job_id })?;
+            let kind = kind.or(watch.map(|watch| watch.kind)).unwrap_or(JobKind::Matching);
+            self.watch(JobKey { account: Arc::clone(&self.account), kind, workflow_name, job_id })?;
         }
         Ok(unknown)
     }
 
     pub(super) fn watch(&mut self, key: JobKey) -> Result<(), Failure> {
-        self.progress.begin(&key);
-        let (notifiers, terms) = (Arc::default(), Arc::default());
-        let job = WatchedJob { key, status: None, since: None, notifiers, terms, place: None };
-        self.jobs.send(vec![job]).map_err(|_| broken_off())
+        self.outlets.progress.begin(&key);
+        self.pollers.watch(key)
     }
 
     /// Takes in answers until the command is over.
@@ -196,12 +202,12 @@ impl Wait {
         loop {
             let over = tokio::select! {
                 biased;
-                _ = &mut self.poller => return Err(broken_off()),
+                broken = self.pollers.break_off() => return Err(broken),
                 Some(report) = self.reports.recv() => self.take_report(&report)?,
                 Some(located) = self.located.recv() => self.take_located(located)?,
                 () = sleep_until(heartbeat) => {
                     heartbeat += progress::HEARTBEAT;
-                    self.progress.heartbeat(self.started.elapsed());
+                    self.outlets.progress.heartbeat(self.started.elapsed());
                     None
                 }
             };
@@ -216,11 +222,11 @@ impl Wait {
         let (job, answer, next) = match report {
             Report::Polled { job, answer, next } => (job, answer, next),
             Report::Expected { job, eta } => {
-                self.progress.expected(job, *eta);
+                self.outlets.progress.expected(job, *eta);
                 return Ok(None);
             }
         };
-        self.progress.polled(job, answer.as_ref(), next, self.started.elapsed());
+        self.outlets.progress.polled(job, answer.as_ref(), next, self.started.elapsed());
         let exit = match (next, answer) {
             (Next::Ended(status), Ok(observation)) => {
                 self.print(job, observation)
@@ -232,7 +238,7 @@ impl Wait {
                 }
             }
             (Next::GiveUp(error), _) => {
-                self.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
+                self.outlets.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
                 verdict::of_error(error)
             }
             (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
@@ -247,7 +253,7 @@ impl Wait {
         let failures = gates.check(observation.details.metrics.as_deref());
         for failure in &failures {
             let message = &failure.message;
-            self.progress.say(&format!("matchwatch: job {}: {message}", job.job_id));
+            self.outlets.progress.say(&format!("matchwatch: job {}: {message}", job.job_id));
         }
         if failures.is_empty() { Exit::Success } else { Exit::QualityFailed }
     }
@@ -260,17 +266,17 @@ impl Wait {
                 Ok(None)
             }
             Located::Trouble(error) => {
-                self.progress.search_troubled(&error);
+                self.outlets.progress.search_troubled(&error);
                 Ok(None)
             }
             Located::Failed { job_id, error } => {
                 let advice = match &error {
-                    LocateError::Source(SourceError::AccessDenied { .. }) => {
-                        " (--workflow-name makes the search needless)"
+                    LocateError::Denied(searched) if searched.is_unlisted() => {
+                        " (--workflow-name and --kind make the search needless)"
                     }
                     _ => "",
                 };
-                self.progress.say(&format!("matchwatch: job {job_id}: {error}{advice}"));
+                self.outlets.progress.say(&format!("matchwatch: job {job_id}: {error}{advice}"));
                 Ok(self.verdict.ended(&job_id, verdict::of_search(&error)))
             }
         }
@@ -287,7 +293,7 @@ impl Wait {
             Some(error) => format!("{begun}; last error: {error}"),
             None => begun,
         };
-        self.progress.say(&self.goes_on(&why));
+        self.outlets.progress.say(&self.goes_on(&why));
         self.verdict.time_is_up(exit)
     }
 
@@ -295,29 +301,28 @@ impl Wait {
     fn goes_on(&self, why: &str) -> String {
         let ids = self.verdict.open(&self.job_ids);
         let ids: String = ids.map(|id| format!(" --job-id {id}")).collect();
-        let account = self.args.account_flags(self.workflow_name.as_deref());
+        let account = self.args.account_flags(&self.named);
         format!(
             "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait{ids}{account}"
         )
     }
 
-    fn print(&self, job: &JobKey, observation: &Observation) -> io::Result<()> {
+    fn print(&mut self, job: &JobKey, observation: &Observation) -> io::Result<()> {
+        if let Some(github) = &mut self.outlets.github {
+            let json = report::json(job, observation);
+            self.outlets.progress.suspend(|| github.ended(job, observation, json));
+        }
         let line = match self.args.output {
             Output::Json => report::json(job, observation),
             Output::Text => report::text(job, observation),
             Output::None => return Ok(()),
         };
-        self.progress.suspend(|| {
+        self.outlets.progress.suspend(|| {
             let mut stdout = io::stdout().lock();
             writeln!(stdout, "{line}")?;
             stdout.flush()
         })
     }
-}
-
-/// The poller never ends before its jobs have: if it does, that is no success.
-fn broken_off() -> Failure {
-    Failure::usage(anyhow!("the poller broke off; please report this defect"))
 }
 
 /// What the poller has to tell.

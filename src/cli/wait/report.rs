@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
-use crate::domain::{ErrorDetails, JobKey, JobMetrics, Observation, OutputSource};
+use crate::domain::{ErrorDetails, JobKey, JobMetrics, JobType, Observation, OutputSource};
 use crate::duration;
 
-/// A job with the keys and values of `aws entityresolution get-matching-job --output json`.
+/// A job with the keys and values of `aws entityresolution get-matching-job --output json`, or of `get-id-mapping-job`,
+/// and in their order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CliJob<'a> {
@@ -23,6 +24,8 @@ struct CliJob<'a> {
     error_details: &'a Option<ErrorDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_source_config: &'a Option<Vec<OutputSource>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_type: &'a Option<JobType>,
 }
 
 /// The job as one line of JSON.
@@ -36,6 +39,7 @@ pub(super) fn json(job: &JobKey, observation: &Observation) -> String {
         metrics: &details.metrics,
         error_details: &details.error_details,
         output_source_config: &details.output_source_config,
+        job_type: &details.job_type,
     };
     // Strings and numbers only: nothing in it can fail to be JSON.
     serde_json::to_string(&job).unwrap_or_default()
@@ -65,6 +69,9 @@ pub(super) fn text(job: &JobKey, observation: &Observation) -> String {
             (metrics.records_not_processed, "not processed"),
             (metrics.delete_records_processed, "deleted"),
             (metrics.match_ids, "match ids"),
+            (metrics.total_mapped_records, "mapped"),
+            (metrics.new_mapped_records, "newly mapped"),
+            (metrics.mapped_records_removed, "no longer mapped"),
         ];
         let told: Vec<String> = counts
             .into_iter()
@@ -75,6 +82,9 @@ pub(super) fn text(job: &JobKey, observation: &Observation) -> String {
         }
     }
     if let Some(ErrorDetails { error_message: Some(message) }) = &details.error_details {
+        // One line, whatever the service says: the next might be taken for another job, or for a command.
+        let message: String =
+            message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         line += &format!(": {message}");
     }
     line

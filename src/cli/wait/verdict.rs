@@ -71,7 +71,7 @@ pub(in crate::cli) const fn of_error(error: &SourceError) -> Exit {
 /// The outcome of a job whose workflow was not found.
 pub(super) const fn of_search(error: &LocateError) -> Exit {
     match error {
-        LocateError::NotFound { .. } => Exit::NotFound,
+        LocateError::NotFound(_) => Exit::NotFound,
         LocateError::Denied(_) => Exit::AccessDenied,
         LocateError::Source(error) => of_error(error),
     }

@@ -4,6 +4,7 @@ use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::aws::Access;
 use crate::notify::testing::{Received, Receiver, failed, job_of, succeeded};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:jobs";
@@ -105,7 +106,7 @@ async fn a_fifo_topic_gets_the_job_as_group_and_the_event_id_against_duplicates(
     let sns = sns(&config(&format!("{TOPIC}.fifo"), receiver.address)).await;
     assert_eq!(sns.notify(&succeeded()).await, Outcome::Delivered);
     let fields = fields(&receiver.request());
-    assert_eq!(fields["MessageGroupId"], publication::group_id(&succeeded().event));
+    assert_eq!(fields["MessageGroupId"], group_id(&succeeded().event));
     assert_eq!(fields["MessageDeduplicationId"], succeeded().event.id.to_string());
 }
 

@@ -1,21 +1,23 @@
-//! HTTP POST in CloudEvents structured mode, signed as Standard Webhooks.
+//! HTTP POST in CloudEvents structured mode, or of a body made from a template; signed as Standard Webhooks.
 
 mod answer;
 mod headers;
 mod redact;
 mod signature;
+mod template;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 pub use reqwest::Client as HttpClient;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, redirect};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, WebhookError,
 };
@@ -23,7 +25,9 @@ use uuid::Uuid;
 
 use self::redact::Redactor;
 use self::signature::Signer;
-use super::reason::causes;
+pub use self::template::BuiltIn as BuiltInTemplate;
+use self::template::{Context, Template};
+use super::reason::{causes, head};
 use super::{ConfigError, Notifier, Outcome};
 use crate::clock::SharedClock;
 use crate::domain::{Message, TestEvent};
@@ -47,9 +51,54 @@ pub struct Config {
     /// Time that one attempt may take.
     #[serde(default = "default_timeout", deserialize_with = "crate::duration::deserialize")]
     pub timeout: Duration,
+    /// A template that we bring, to make bodies with.
+    pub template: Option<BuiltInTemplate>,
+    /// The file of a template to make bodies with.
+    pub template_file: Option<PathBuf>,
+    /// A template to make bodies with.
+    pub template_text: Option<String>,
+    /// Secrets that the template can speak of.
+    #[serde(default)]
+    pub template_secrets: BTreeMap<String, SecretRef>,
+    /// The media type of what the template makes.
+    pub content_type: Option<String>,
 }
 
 impl Config {
+    /// The configuration of a webhook that has nothing but a URL.
+    pub fn posting_to(url: MaybeSecret) -> Self {
+        Self {
+            url,
+            secrets: Vec::new(),
+            headers: BTreeMap::new(),
+            timeout: default_timeout(),
+            template: None,
+            template_file: None,
+            template_text: None,
+            template_secrets: BTreeMap::new(),
+            content_type: None,
+        }
+    }
+
+    /// Makes bodies with the template, where there is one, for example events of every type. What stands in for its
+    /// secrets shows in no message.
+    ///
+    /// # Errors
+    ///
+    /// The key that is wrong, and what is wrong with it.
+    pub fn check_template(&self) -> Result<(), (&'static str, String)> {
+        template::check(self)
+    }
+
+    /// Says whether the template can use `secret` under this name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, without the secret.
+    pub fn check_template_secret(&self, name: &str, secret: &Secret) -> Result<(), String> {
+        self.template.map_or(Ok(()), |template| template.check_secret(name, secret))
+    }
+
     /// Says whether a webhook can carry this header.
     ///
     /// # Errors
@@ -69,6 +118,9 @@ impl Config {
     }
 }
 
+/// No more than this is told of what is wrong with a template.
+const EXCERPT_CHARS: usize = 300;
+
 const fn default_timeout() -> Duration {
     Duration::from_secs(20)
 }
@@ -83,6 +135,8 @@ pub struct Webhook {
     headers: HeaderMap,
     signer: Signer,
     timeout: Duration,
+    template: Option<Template>,
+    content_type: HeaderValue,
     redactor: Redactor,
 }
 
@@ -91,7 +145,7 @@ impl Webhook {
     ///
     /// # Errors
     ///
-    /// A secret is missing or malformed, the URL is none, a header cannot be sent.
+    /// A secret is missing or malformed, the URL is none, a header cannot be sent, the template is none.
     pub fn new(
         config: &Config,
         client: HttpClient,
@@ -103,8 +157,16 @@ impl Webhook {
         // User and password of the URL become a header, in base64.
         let made_of_url = client.post(url.clone()).build().ok();
         let sent = made_of_url.iter().map(|request| request.headers()).chain([&headers]);
-        let redactor = Redactor::new(&url, sent);
-        Ok(Self { client, clock, url, headers, signer, timeout: config.timeout, redactor })
+        let secrets = template::secrets(&config.template_secrets)?;
+        let redactor = Redactor::new(&url, sent, secrets.values());
+        let refuse = |(key, problem): (&str, String)| ConfigError(format!("{key}: {problem}"));
+        let template = Template::of(config, &secrets).map_err(refuse)?;
+        let content_type = match &template {
+            Some(_) => template::content_type(config).map_err(refuse)?,
+            None => HeaderValue::from_static("application/cloudevents+json; charset=UTF-8"),
+        };
+        let timeout = config.timeout;
+        Ok(Self { client, clock, url, headers, signer, timeout, template, content_type, redactor })
     }
 
     /// The HTTP client that all webhooks share: one connection pool, one TLS set-up. It follows no redirects
@@ -132,7 +194,29 @@ impl Webhook {
             })
     }
 
-    async fn tell(&self, id: Uuid, body: &str) -> Outcome {
+    /// Posts `event`, or the body that the template makes of it.
+    async fn tell<E: Serialize>(
+        &self,
+        id: Uuid,
+        event: &Message<E>,
+        context: impl FnOnce(&Message<E>) -> Result<Context, serde_json::Error>,
+    ) -> Outcome {
+        let Some(template) = &self.template else {
+            return self.send(id, &event.body).await;
+        };
+        let made = context(event)
+            .map_err(|error| error.to_string())
+            .and_then(|context| template.render(&context).map_err(|error| error.to_string()));
+        match made {
+            Ok(body) => self.send(id, &body).await,
+            Err(problem) => {
+                let reason = format!("no body can be made: {}", self.redactor.redact(&problem));
+                Outcome::reject(head(&reason, EXCERPT_CHARS))
+            }
+        }
+    }
+
+    async fn send(&self, id: Uuid, body: &str) -> Outcome {
         match self.post(&id.to_string(), body).await {
             Ok(response) => {
                 answer::judge(response, self.host(), self.clock.now(), &self.redactor).await
@@ -148,7 +232,7 @@ impl Webhook {
             .post(self.url.clone())
             .timeout(self.timeout)
             .headers(self.headers.clone())
-            .header(CONTENT_TYPE, "application/cloudevents+json; charset=UTF-8")
+            .header(CONTENT_TYPE, self.content_type.clone())
             .header(HEADER_WEBHOOK_ID, id)
             .header(HEADER_WEBHOOK_TIMESTAMP, timestamp);
         if let Some(signature) = self.signer.sign(id, timestamp, body)? {
@@ -186,11 +270,11 @@ impl fmt::Debug for Webhook {
 #[async_trait]
 impl Notifier for Webhook {
     async fn notify(&self, message: &Message) -> Outcome {
-        self.tell(message.event.id, &message.body).await
+        self.tell(message.event.id, message, Context::of).await
     }
 
     async fn try_out(&self, test: &Message<TestEvent>) -> Outcome {
-        self.tell(test.event.id, &test.body).await
+        self.tell(test.event.id, test, Context::of_test).await
     }
 }
 

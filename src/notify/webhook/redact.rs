@@ -4,6 +4,8 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
+use crate::secret::Secret;
+
 /// Shorter pieces are no secrets, and words that any answer may hold.
 const SHORTEST_SECRET: usize = 6;
 
@@ -14,8 +16,13 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    /// Everything of the URL but scheme and host, as it is written and as it is meant, and every header's value.
-    pub(super) fn new<'h>(url: &Url, headers: impl IntoIterator<Item = &'h HeaderMap>) -> Self {
+    /// Everything of the URL but scheme and host, as it is written and as it is meant, every header's value, and what
+    /// else is secret.
+    pub(super) fn new<'h, 's>(
+        url: &Url,
+        headers: impl IntoIterator<Item = &'h HeaderMap>,
+        others: impl IntoIterator<Item = &'s Secret>,
+    ) -> Self {
         let query = url.query().unwrap_or_default();
         let mut secrets = vec![
             url.path().to_owned(),
@@ -33,6 +40,7 @@ impl Redactor {
             secrets.push(value.to_owned());
             secrets.extend(value.split_whitespace().map(str::to_owned));
         }
+        secrets.extend(others.into_iter().map(|secret| secret.expose().to_owned()));
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets }

@@ -26,12 +26,8 @@ impl Clock for FixedClock {
 }
 
 fn config(address: SocketAddr) -> Config {
-    Config {
-        url: MaybeSecret::Plain(format!("http://{address}/hooks/T0SECRET?token=s3cr3t-value")),
-        secrets: Vec::new(),
-        headers: BTreeMap::new(),
-        timeout: Duration::from_secs(10),
-    }
+    let url = format!("http://{address}/hooks/T0SECRET?token=s3cr3t-value");
+    Config { timeout: Duration::from_secs(10), ..Config::posting_to(MaybeSecret::Plain(url)) }
 }
 
 /// Keeps `values` in files, as an operator would.
@@ -314,6 +310,57 @@ fn headers_that_are_ours_or_cannot_be_sent_are_refused() {
     let twice = ["X-Team", "x-team"].map(|name| (name.into(), MaybeSecret::Plain("data".into())));
     let config = Config { headers: twice.into(), ..config(([127, 0, 0, 1], 1).into()) };
     assert!(webhook(&config).unwrap_err().to_string().contains("is given twice"));
+}
+
+#[tokio::test]
+async fn a_body_made_from_a_template_is_sent_with_its_type_and_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut receiver = Receiver::answering(204, &[], "").await;
+    let config = Config {
+        secrets: kept(&dir, &[NEW]),
+        template_text: Some(r#"{ "text": {{ title }} }"#.to_owned()),
+        content_type: Some("application/vnd.chat+json".to_owned()),
+        ..config(receiver.address)
+    };
+    assert_eq!(webhook(&config).unwrap().notify(&succeeded()).await, Outcome::Delivered);
+    let request = receiver.request();
+    let body = r#"{"text":"Matching job of customers succeeded in main, eu-west-1"}"#;
+    assert_eq!(request.body, body);
+    assert_eq!(request.headers["content-type"], "application/vnd.chat+json");
+    let id = succeeded().event.id.to_string();
+    let signature = Verifier::new(NEW).unwrap().sign(&id, NOW, body.as_bytes()).unwrap();
+    assert_eq!(request.headers["webhook-signature"], signature);
+}
+
+#[tokio::test]
+async fn a_delivery_whose_body_cannot_be_made_is_rejected_and_tells_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = kept(&dir, &["s3cret-of-the-template"]).remove(0);
+    let receiver = Receiver::answering(204, &[], "").await;
+    let config = Config {
+        template_text: Some("[\n{{ secrets.token + 1 }}]".to_owned()),
+        template_secrets: [("token".to_owned(), token)].into(),
+        ..config(receiver.address)
+    };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    let Outcome::Reject { reason } = outcome else { panic!("{outcome:?}") };
+    assert!(reason.starts_with("no body can be made: template_text:2: "), "{reason}");
+    assert!(!reason.contains("s3cret-of"), "{reason}");
+    assert!(receiver.is_idle());
+}
+
+#[tokio::test]
+async fn a_receiver_that_echoes_the_secret_of_a_template_does_not_make_us_tell_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = kept(&dir, &["s3cret-of-the-template"]).remove(0);
+    let receiver = Receiver::answering(403, &[], "no s3cret-of-the-template here").await;
+    let config = Config {
+        template_text: Some("[{{ secrets.token }}]".to_owned()),
+        template_secrets: [("token".to_owned(), token)].into(),
+        ..config(receiver.address)
+    };
+    let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+    assert_eq!(reason(&outcome), "127.0.0.1 answered 403 Forbidden: no [redacted] here");
 }
 
 #[test]

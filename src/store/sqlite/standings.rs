@@ -3,8 +3,9 @@
 use serde_json::json;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::prune::job_key;
 use super::statements::{instant, unreadable};
-use crate::domain::JobKey;
+use crate::domain::{JobKey, JobKind};
 use crate::store::Standing;
 
 /// Jobs in one question.
@@ -16,6 +17,27 @@ pub(super) const STANDINGS: &str = "SELECT nullif(jobs.status, '') AS status, jo
         ON jobs.account = asked.value ->> 0 AND jobs.kind = asked.value ->> 1
         AND jobs.workflow_name = asked.value ->> 2 AND jobs.job_id = asked.value ->> 3
     ORDER BY asked.key";
+
+/// The condition is that of the index.
+pub(super) const LIVE: &str =
+    "SELECT account, kind, workflow_name, job_id, status, updated_at FROM jobs
+    WHERE account = ? AND kind = ? AND status IN ('QUEUED', 'RUNNING')";
+
+pub(super) async fn live(
+    connection: &mut SqliteConnection,
+    account: &str,
+    kind: JobKind,
+) -> Result<Vec<(JobKey, Standing)>, sqlx::Error> {
+    let rows = sqlx::query(LIVE).bind(account).bind(kind.as_str()).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            let status: &str = row.try_get("status")?;
+            let status = status.parse().map_err(|error| unreadable("status", error))?;
+            let since = instant(row.try_get("updated_at")?, "updated_at")?;
+            Ok((job_key(row)?, Standing { status, since }))
+        })
+        .collect()
+}
 
 pub(super) async fn standings(
     connection: &mut SqliteConnection,

@@ -12,7 +12,7 @@ impl Run {
     pub(super) fn show_load(&self) {
         let (metrics, load) = (&self.context.metrics, self.agenda.load());
         let rates = [self.budgets.gets.pacer().rate(), self.budgets.lists.pacer().rate()];
-        let operations = [Operation::GetMatchingJob, Operation::ListMatchingJobs];
+        let operations = [Operation::get_job(self.kind), Operation::list_jobs(self.kind)];
         for (number, operation) in operations.into_iter().enumerate() {
             let labels = [&*self.context.account, operation.as_str()];
             metrics.pacer_rate.with_label_values(&labels).set(rates[number]);
@@ -39,7 +39,8 @@ impl Run {
     }
 
     pub(super) fn jobs_gauge(&self, state: &str) -> IntGauge {
-        self.context.metrics.jobs.with_label_values(&[&*self.context.account, state])
+        let labels = [&*self.context.account, self.kind.as_str(), state];
+        self.context.metrics.jobs.with_label_values(&labels)
     }
 }
 

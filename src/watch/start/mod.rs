@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::pacer::Pacer;
+use super::patience::patiently;
 use super::poller::Account;
 use super::{Budgets, Patience};
 use crate::backoff::{Backoff, Policy};
@@ -240,7 +241,36 @@ impl Start {
         listed.await.map_err(Unsure::Unlisted)?;
         new.sort_unstable();
         new.dedup();
+        if self.order.job_type.is_some() {
+            self.leave_out_other_types(&mut new).await;
+        }
         Ok(new)
+    }
+
+    /// Leaves out the jobs of another type than was asked for: they are not ours. One that cannot be asked about stays.
+    async fn leave_out_other_types(&self, job_ids: &mut Vec<String>) {
+        let mut others = Vec::new();
+        for job_id in &*job_ids {
+            let job = self.job(job_id);
+            let ask = || self.account.source.observe(&job);
+            let trouble = |error| self.tell(StartNews::ListTrouble(error));
+            let answer = patiently(&self.budgets.gets, self.config.backoff, trouble, ask).await;
+            let told = answer.ok().and_then(|observation| observation.details.job_type);
+            if told.is_some() && told != self.order.job_type {
+                others.push(job_id.clone());
+            }
+        }
+        job_ids.retain(|job_id| !others.contains(job_id));
+    }
+
+    fn job(&self, job_id: &str) -> JobKey {
+        let workflow = &self.order.workflow;
+        JobKey {
+            account: Arc::clone(&workflow.account),
+            kind: workflow.kind,
+            workflow_name: Arc::clone(&workflow.name),
+            job_id: job_id.into(),
+        }
     }
 
     /// After a lost answer and a second request there may be two jobs: says so.
@@ -255,13 +285,7 @@ impl Start {
 
     /// Says that there is a job.
     fn started(&self, job_id: String, how: How) -> Started {
-        let workflow = &self.order.workflow;
-        let job = JobKey {
-            account: Arc::clone(&workflow.account),
-            kind: workflow.kind,
-            workflow_name: Arc::clone(&workflow.name),
-            job_id: job_id.into(),
-        };
+        let job = self.job(&job_id);
         let started = Started { job, how };
         self.tell(StartNews::Started(started.clone()));
         started

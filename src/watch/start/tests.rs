@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::clock::TokioClock;
-use crate::domain::{JobKind, JobStatus, JobSummary, Observation, ObservedStatus, WorkflowKey};
+use crate::domain::{
+    JobDetails, JobKind, JobStatus, JobSummary, JobType, Observation, ObservedStatus, WorkflowKey,
+};
 use crate::source::{JobPage, JobSource, PageToken, WorkflowPage};
 
 const POLICY: Policy = Policy { initial: Duration::from_secs(1), max: Duration::from_secs(30) };
@@ -48,6 +50,7 @@ struct Job {
     id: String,
     appears_at: Instant,
     start_time: Option<Timestamp>,
+    job_type: Option<JobType>,
 }
 
 fn unavailable() -> SourceError {
@@ -71,7 +74,8 @@ impl Service {
     fn add(&self, after: Duration) -> String {
         let mut jobs = self.jobs.lock().unwrap();
         let id = format!("job-{}", jobs.len());
-        jobs.push(Job { id: id.clone(), appears_at: Instant::now() + after, start_time: None });
+        let appears_at = Instant::now() + after;
+        jobs.push(Job { id: id.clone(), appears_at, start_time: None, job_type: None });
         id
     }
 
@@ -108,8 +112,13 @@ impl JobStarter for Service {
 
 #[async_trait]
 impl JobSource for Service {
-    async fn observe(&self, _job: &JobKey) -> Result<Observation, SourceError> {
-        unreachable!("a start asks about no job")
+    async fn observe(&self, job: &JobKey) -> Result<Observation, SourceError> {
+        let jobs = self.jobs.lock().unwrap();
+        let known = jobs.iter().find(|known| *known.id == *job.job_id).unwrap();
+        Ok(Observation {
+            status: ObservedStatus::Known(JobStatus::Running),
+            details: JobDetails { job_type: known.job_type.clone(), ..JobDetails::default() },
+        })
     }
 
     async fn list_jobs(
@@ -167,6 +176,10 @@ impl Told {
 }
 
 async fn start(service: &Arc<Service>, queue: bool) -> Told {
+    start_of_type(service, queue, None).await
+}
+
+async fn start_of_type(service: &Arc<Service>, queue: bool, job_type: Option<JobType>) -> Told {
     let (told, mut news) = mpsc::unbounded_channel();
     let source = Arc::clone(service) as Arc<dyn JobSource>;
     let account = Account { name: "main".into(), region: "eu-west-1".into(), source };
@@ -175,7 +188,7 @@ async fn start(service: &Arc<Service>, queue: bool) -> Told {
     let start = Start {
         account,
         starter: Arc::clone(service) as Arc<dyn JobStarter>,
-        order: JobOrder { workflow, job_type: None, output: None },
+        order: JobOrder { workflow, job_type, output: None },
         config: StartConfig {
             backoff: POLICY,
             queue: queue.then_some(POLICY),
@@ -363,4 +376,22 @@ async fn of_more_jobs_than_are_read_before_a_start_old_ones_are_not_taken_for_ne
     }
     let told = start(&service, false).await;
     assert_eq!(told.job(), ("job-1000", How::Adopted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_another_type_is_not_taken_for_ours() {
+    let service = Service::new([Reply::LostAndSlow(Duration::from_secs(5))]);
+    *service.others_at_start.lock().unwrap() = 1;
+    let typed = async {
+        // Somebody else's is there before ours.
+        while service.count() < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let mut jobs = service.jobs.lock().unwrap();
+        jobs[0].job_type = Some(JobType::Batch);
+        jobs[1].job_type = Some(JobType::Incremental);
+    };
+    let (told, ()) =
+        tokio::join!(start_of_type(&service, false, Some(JobType::Incremental)), typed);
+    assert_eq!(told.job(), ("job-1", How::Adopted));
 }

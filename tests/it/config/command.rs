@@ -24,8 +24,16 @@ fn check_says_what_would_run_and_succeeds() {
   account   123456789012 in the Region of the AWS environment, as arn:aws-us-gov:iam::210987654321:role/path/watcher
   watch     2 jobs of customers in production, told to ops, lines
   watch     1 job of customers in 123456789012, told to all notifiers
+  watch     1 ID mapping job of customers in 123456789012, told to all notifiers
+  watch     running and new jobs of orders-* in production, told to all notifiers
+  watch     jobs of all workflows since 7d before its first sight in production, told to lines
   notifier  ops tells a webhook: SUCCEEDED, FAILED, events job.*, workflows customers, cust*, accounts production, regions eu-west-1, kinds matching
+  notifier  chat tells a webhook, by the template slack: every transition
+  notifier  tickets tells a webhook, by a template: every transition
+  notifier  phone tells a webhook, by a template: every transition
   notifier  data tells arn:aws:sns:eu-west-1:123456789012:jobs.fifo: every transition
+  notifier  queue tells https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo: every transition
+  notifier  bus tells arn:aws:events:eu-west-1:123456789012:event-bus/jobs: every transition
   notifier  archive tells /bin/cat: every transition
   notifier  lines tells standard output: every transition
   store     state/jobs.db

@@ -100,7 +100,7 @@ MATCHWATCH__POL__INTERVAL: [pol]: unknown section; did you mean `[poll]`?
 MATCHWATCH__POLL__MAX_INTERVAL: [poll] max_interval: \"soon\" is not a duration: write a number and a unit, as in 30s, 5m, 2h30m or 3d
 MATCHWATCH__POLL__MAX_INTERVAL__MAX: poll.max_interval.max: `poll.max_interval` is a single value, with nothing inside it
 MATCHWATCH__WATCH__0__JOB_IDS: [[watch]] workflow_name: missing; write for example workflow_name = \"my-workflow\"
-MATCHWATCH__WATCH__0__JOB_IDS: [[watch]] job_ids: `x` is no job id; write the 32 digits 0-9 and a-f that start-matching-job answers
+MATCHWATCH__WATCH__0__JOB_IDS: [[watch]] job_ids: `x` is no job id; write the 32 digits 0-9 and a-f that start-matching-job and start-id-mapping-job answer
 11 problems in test.toml and the environment"
     );
 }

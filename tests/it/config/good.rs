@@ -6,13 +6,15 @@ use std::time::Duration;
 use matchwatch::aws::{Access, Role};
 use matchwatch::backoff::Policy;
 use matchwatch::config::{
-    self, AccountSettings, Loaded, LogFormat, LogSettings, NotifierAdapter, NotifierSettings,
-    Problems, Settings, StoreSettings, WatchSettings,
+    self, AccountSettings, DiscoverySettings, Loaded, LogFormat, LogSettings, NotifierAdapter,
+    NotifierSettings, Problems, Settings, StoreSettings, WatchSettings,
 };
 use matchwatch::domain::{
-    AlarmRules, Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern,
+    AlarmRules, Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
 };
-use matchwatch::notify::{CommandConfig, SnsConfig, WebhookConfig};
+use matchwatch::notify::{
+    BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
+};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
 use matchwatch::tls::CaBundle;
@@ -49,6 +51,7 @@ fn an_empty_file_gives_the_defaults() {
                 not_found_grace: secs(600),
             },
             request_timeout: secs(10),
+            discovery_interval: secs(30),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(1), max: secs(600) },
                 max_retry_after: secs(3_600),
@@ -87,12 +90,38 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             kind: JobKind::Matching,
             workflow_name: "customers".into(),
             job_ids: vec![JOB.into()],
+            discovery: None,
             notifiers: Vec::new(),
             gates: Gates::default(),
             alarms: AlarmRules::OF_DAEMON,
         }]
     );
     assert_eq!(warnings, []);
+}
+
+#[test]
+fn a_watch_that_names_no_job_follows_all_that_start() {
+    let Loaded { settings, warnings } =
+        config::parse("test.toml", "[[watch]]\nworkflow_name = \"customers\"\n", []).unwrap();
+    assert_eq!(warnings, []);
+    let discovery = settings.watches[0].discovery.as_ref().unwrap();
+    assert_eq!(discovery.workflows.literal(), Some("customers"));
+    assert_eq!((discovery.start, discovery.interval), (Start::New, None));
+}
+
+#[test]
+fn a_start_is_a_word_or_a_moment() {
+    for (text, start) in [
+        ("new", Start::New),
+        ("running", Start::Running),
+        ("since 7d", Start::Ago(secs(7 * 86_400))),
+        ("since 2026-11-01T00:00:00Z", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+        ("since 2026-11-01T02:00:00+02:00", Start::At("2026-11-01T00:00:00Z".parse().unwrap())),
+    ] {
+        let text = format!("[[watch]]\nall = true\nstart = {text:?}\n");
+        let Loaded { settings, .. } = config::parse("test.toml", &text, []).unwrap();
+        assert_eq!(settings.watches[0].discovery.as_ref().unwrap().start, start, "{text}");
+    }
 }
 
 #[test]
@@ -130,6 +159,7 @@ fn every_key_is_taken_up() {
                 not_found_grace: secs(3_600),
             },
             request_timeout: secs(2),
+            discovery_interval: secs(60),
             deliver: deliver::Config {
                 backoff: Policy { initial: secs(2), max: secs(2) },
                 max_retry_after: secs(600),
@@ -174,6 +204,7 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into(), "ffffffffffffffffffffffffffffffff".into()],
+                    discovery: None,
                     notifiers: vec!["ops".into(), "lines".into()],
                     gates: Gates {
                         max_unprocessed: Some("0.5%".parse().unwrap()),
@@ -193,8 +224,48 @@ fn every_key_is_taken_up() {
                     kind: JobKind::Matching,
                     workflow_name: "customers".into(),
                     job_ids: vec![JOB.into()],
+                    discovery: None,
                     notifiers: Vec::new(),
                     gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
+                    alarms,
+                },
+                // And so is that of another kind.
+                WatchSettings {
+                    account: "123456789012".into(),
+                    kind: JobKind::IdMapping,
+                    workflow_name: "customers".into(),
+                    job_ids: vec![JOB.into()],
+                    discovery: None,
+                    notifiers: Vec::new(),
+                    gates: Gates::default(),
+                    alarms,
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "orders-*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("orders-*"),
+                        start: Start::Running,
+                        interval: Some(secs(20)),
+                    }),
+                    notifiers: Vec::new(),
+                    gates: Gates::default(),
+                    alarms,
+                },
+                WatchSettings {
+                    account: "production".into(),
+                    kind: JobKind::Matching,
+                    workflow_name: "*".into(),
+                    job_ids: Vec::new(),
+                    discovery: Some(DiscoverySettings {
+                        workflows: NamePattern::new("*"),
+                        start: Start::Ago(secs(7 * 86_400)),
+                        interval: None,
+                    }),
+                    notifiers: vec!["lines".into()],
+                    gates: Gates::default(),
                     alarms,
                 },
             ],
@@ -210,7 +281,6 @@ fn every_key_is_taken_up() {
                         kinds: vec![JobKind::Matching],
                     },
                     adapter: NotifierAdapter::Webhook(WebhookConfig {
-                        url: MaybeSecret::Plain("https://example.com/hook".into()),
                         secrets: vec![SecretRef::File(
                             "tests/fixtures/config/signing_secret".into()
                         )],
@@ -223,6 +293,46 @@ fn every_key_is_taken_up() {
                         ]
                         .into(),
                         timeout: secs(5),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/hook".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "chat".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template: Some(BuiltInTemplate::Slack),
+                        ..WebhookConfig::posting_to(MaybeSecret::Kept(SecretRef::File(
+                            "tests/fixtures/config/url".into(),
+                        )))
+                    }),
+                },
+                NotifierSettings {
+                    name: "tickets".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_file: Some("tests/fixtures/config/ticket.jinja".into()),
+                        template_secrets: [(
+                            "token".to_owned(),
+                            SecretRef::File("tests/fixtures/config/signing_secret".into()),
+                        )]
+                        .into(),
+                        content_type: Some("application/vnd.tickets+json".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/tickets".into(),
+                        ))
+                    }),
+                },
+                NotifierSettings {
+                    name: "phone".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Webhook(WebhookConfig {
+                        template_text: Some("{{ title }}".into()),
+                        content_type: Some("text/plain".into()),
+                        ..WebhookConfig::posting_to(MaybeSecret::Plain(
+                            "https://example.com/phone".into(),
+                        ))
                     }),
                 },
                 NotifierSettings {
@@ -237,6 +347,35 @@ fn every_key_is_taken_up() {
                         session_name: None,
                         endpoint_url: Some("http://127.0.0.1:8081".into()),
                         timeout: secs(3),
+                    }),
+                },
+                NotifierSettings {
+                    name: "queue".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::Sqs(SqsConfig {
+                        queue_url: "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo"
+                            .into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        external_id: None,
+                        session_name: None,
+                        endpoint_url: Some("http://127.0.0.1:8082".into()),
+                        timeout: secs(6),
+                    }),
+                },
+                NotifierSettings {
+                    name: "bus".into(),
+                    filter: Filter::default(),
+                    adapter: NotifierAdapter::EventBridge(EventBridgeConfig {
+                        event_bus: "arn:aws:events:eu-west-1:123456789012:event-bus/jobs".into(),
+                        region: Some("eu-central-1".into()),
+                        profile: Some("sender".into()),
+                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                        external_id: None,
+                        session_name: None,
+                        endpoint_url: Some("http://127.0.0.1:8083".into()),
+                        timeout: secs(7),
                     }),
                 },
                 NotifierSettings {
@@ -273,6 +412,11 @@ fn what_may_be_a_mistake_is_a_warning() {
             ":13:48: [[watch]] job_ids: `0123456789abcdef0123456789abcdef` is named twice",
             ":18:12: [[account]] use_fips: Entity Resolution is not known to have a FIPS endpoint in \
              `eu-west-1`; it has one in `us-east-1`, `us-east-2`, `us-west-2`",
+            ":24:9: [[watch]] start: has no effect in a watch that names its jobs",
+            ":32:17: [[watch]] workflow_name: has no effect: an earlier watch follows all of it already, by \
+             `orders-*`; put this one before that",
+            ":36:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
+             earlier watch alone",
         ]
     );
     assert_eq!(settings.watches[0].job_ids, [JOB.into()]);

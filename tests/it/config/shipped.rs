@@ -27,6 +27,7 @@ fn known_keys() -> Vec<(String, String)> {
         ("[store]", ""),
         ("[poll]", ""),
         ("[alarms]", ""),
+        ("[discovery]", ""),
         ("[deliver]", ""),
         ("[serve]", ""),
         ("[[account]]", ""),
@@ -34,6 +35,11 @@ fn known_keys() -> Vec<(String, String)> {
         ("[[notifier]]", "type = 'stdout'"),
         ("[[notifier]]", "type = 'webhook'\nurl = 'https://example.com'"),
         ("[[notifier]]", "type = 'sns'\ntopic_arn = 'arn:aws:sns:eu-west-1:123456789012:jobs'"),
+        (
+            "[[notifier]]",
+            "type = 'sqs'\nqueue_url = 'https://sqs.eu-west-1.amazonaws.com/123456789012/jobs'",
+        ),
+        ("[[notifier]]", "type = 'eventbridge'"),
         ("[[notifier]]", "type = 'command'\ncommand = ['true']"),
     ];
     let mut keys = Vec::new();

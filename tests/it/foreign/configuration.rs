@@ -130,6 +130,8 @@ fn holds_together(loaded: &Loaded) {
             NotifierAdapter::Stdout => continue,
             NotifierAdapter::Webhook(webhook) => webhook.timeout,
             NotifierAdapter::Sns(sns) => sns.timeout,
+            NotifierAdapter::Sqs(sqs) => sqs.timeout,
+            NotifierAdapter::EventBridge(bridge) => bridge.timeout,
             NotifierAdapter::Command(command) => command.timeout,
         };
         assert!(!timeout.is_zero(), "no time for an attempt");

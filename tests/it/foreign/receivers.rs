@@ -54,11 +54,11 @@ fn says(input: &[u8], fits: impl Fn(u16) -> bool) -> bool {
 async fn tell_who_answers(bytes: &[u8]) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
+    let url = format!("http://{address}/{}?token={}", PLANTED[0], PLANTED[1]);
     let config = WebhookConfig {
-        url: MaybeSecret::Plain(format!("http://{address}/{}?token={}", PLANTED[0], PLANTED[1])),
-        secrets: Vec::new(),
         headers: [("x-token".to_owned(), MaybeSecret::Plain(PLANTED[2].to_owned()))].into(),
         timeout: Duration::from_secs(60),
+        ..WebhookConfig::posting_to(MaybeSecret::Plain(url))
     };
     let clock: SharedClock = Arc::new(Stopped);
     let webhook = Webhook::new(&config, CLIENT.clone(), clock).expect("a good configuration");

@@ -125,7 +125,7 @@ async fn a_question_that_the_service_calls_invalid_is_not_asked_again_and_the_ot
         while daemon.event().await["data"]["status"] != status.as_str() {}
     }
     assert_eq!(service.simulator.counts().of(GetMatchingJob, "ValidationException"), 1);
-    let broken = r#"matchwatch_jobs{account="main",state="broken"}"#;
+    let broken = r#"matchwatch_jobs{account="main",kind="matching",state="broken"}"#;
     soon("a broken job", async { while daemon.metric(broken).await != Some(1.0) {} }).await;
     assert_eq!(daemon.page("/readyz").await.0, 200);
     assert_eq!(daemon.stop().await.code, Some(0));

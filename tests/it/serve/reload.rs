@@ -45,7 +45,7 @@ async fn a_watch_that_is_added_is_followed_and_one_that_is_removed_is_not() {
     assert_eq!(event["data"]["previousStatus"], "QUEUED", "what was known is known");
     service.set(&new, Succeeded);
     assert_eq!(daemon.event().await["subject"], new);
-    let gauge = "matchwatch_jobs{account=\"main\",state=\"succeeded\"}";
+    let gauge = "matchwatch_jobs{account=\"main\",kind=\"matching\",state=\"succeeded\"}";
     assert_eq!(daemon.metric(gauge).await, Some(2.0), "the removed job is not counted");
     assert_eq!(daemon.stop().await.stdout.len(), 5, "nothing is told twice");
 }

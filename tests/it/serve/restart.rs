@@ -102,7 +102,7 @@ async fn a_job_that_has_ended_is_not_asked_about_after_a_restart() {
     let asked = service.simulator.counts();
 
     let daemon = home.serve().await;
-    let ended = r#"matchwatch_jobs{account="main",state="succeeded"}"#;
+    let ended = r#"matchwatch_jobs{account="main",kind="matching",state="succeeded"}"#;
     assert_eq!(daemon.metric(ended).await, Some(1.0));
     assert_eq!(daemon.stop().await.stdout, Vec::<String>::new());
     assert_eq!(service.simulator.counts(), asked);

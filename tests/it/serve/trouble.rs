@@ -78,7 +78,8 @@ async fn an_unknown_job_is_given_up_after_its_grace_and_the_others_go_on() {
 
     service.set(&job, Succeeded);
     while daemon.event().await["data"]["status"] != "SUCCEEDED" {}
-    let jobs = |state| format!("matchwatch_jobs{{account=\"main\",state=\"{state}\"}}");
+    let jobs =
+        |state| format!("matchwatch_jobs{{account=\"main\",kind=\"matching\",state=\"{state}\"}}");
     assert_eq!(daemon.metric(&jobs("lost")).await, Some(2.0));
     assert_eq!(daemon.metric(&jobs("unseen")).await, Some(0.0));
     assert_eq!(service.simulator.counts().of(GetMatchingJob, "ResourceNotFoundException"), asked);

@@ -8,10 +8,15 @@ use tokio::task::JoinSet;
 
 use super::soon;
 
-/// Two workflows and no quota: no test waits for the service's.
+/// Two workflows of each kind and no quota: no test waits for the service's.
 const SCENARIO: &str = r#"
-limits = { GetMatchingJob = "unlimited" }
-workflows = [{ name = "customers" }, { name = "suppliers" }]
+limits = { GetMatchingJob = "unlimited", GetIdMappingJob = "unlimited" }
+workflows = [
+    { name = "customers" },
+    { name = "suppliers" },
+    { name = "households", kind = "id-mapping" },
+    { name = "customers", kind = "id-mapping" },
+]
 "#;
 
 /// The service. It ends when it is dropped.
@@ -23,7 +28,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service with the workflows `customers` and `suppliers`, and no jobs.
+    /// A service with the matching workflows `customers` and `suppliers`, the ID mapping workflows `households` and
+    /// `customers`, and no jobs.
     pub(crate) async fn start() -> Self {
         Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
@@ -46,8 +52,12 @@ impl Service {
 
     /// Adds a queued job that only [`Service::set`] moves; returns its id.
     pub(crate) fn job(&self, workflow: &str) -> String {
-        let spec =
-            JobSpec { status: Some(Status::Queued), ..JobSpec::of(Kind::Matching, workflow) };
+        self.job_of(Kind::Matching, workflow)
+    }
+
+    /// The same for a workflow of this kind.
+    pub(crate) fn job_of(&self, kind: Kind, workflow: &str) -> String {
+        let spec = JobSpec { status: Some(Status::Queued), ..JobSpec::of(kind, workflow) };
         self.simulator.add_jobs(&spec).unwrap().remove(0)
     }
 

@@ -122,6 +122,15 @@ async fn output_is_for_people_or_nothing_where_asked_for() {
 }
 
 #[tokio::test]
+async fn for_people_a_message_of_several_lines_is_one_line() {
+    let account = Account::open().await;
+    let id = account.failed_job("no\n::error::yes\u{1b}[31m");
+    let arguments = ["--job-id", &id, "--workflow-name", "customers", "--output", "text"];
+    let output = ended(account.wait(&arguments)).await;
+    assert!(stdout(&output).ends_with(": no ::error::yes [31m\n"), "{}", stdout(&output));
+}
+
+#[tokio::test]
 async fn in_a_log_each_change_is_one_line_and_quiet_is_none() {
     let account = Account::open().await;
     let id = account.job();

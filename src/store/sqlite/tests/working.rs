@@ -337,6 +337,7 @@ async fn no_question_looks_through_all_deliveries() {
     for (statement, index) in [
         (statements::STATUS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
         (standings::STANDINGS, "jobs USING INDEX sqlite_autoindex_jobs_1"),
+        (standings::LIVE, "jobs USING INDEX jobs_live"),
         (statements::DUE, "d USING INDEX deliveries_due (notifier=? AND due_at<?)"),
         (statements::DUE, "e USING INDEX sqlite_autoindex_events_1 (id=?)"),
         (statements::NEXT_DUE, "USING COVERING INDEX deliveries_due (notifier=? AND due_at>?)"),

@@ -1,10 +1,8 @@
-//! What SNS is given for an event: a body and its attributes, within SNS's limits.
+//! What SNS and SQS are given for an event: a body and its attributes, within their limits.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::mem;
 
-use aws_sdk_sns::types::MessageAttributeValue;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -12,67 +10,55 @@ use crate::domain::{
     EVENT_NAMESPACE, Event, EventData, JobKey, Message, Subject, TestEvent, WorkflowKey,
 };
 
-/// Bytes that a message may have, its attributes' names, types and values included
-/// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
-const SIZE_LIMIT: usize = 262_144;
+/// Bytes that a message may have, its attributes' names, types and values included: SNS's limit
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>). SQS and EventBridge take 1 MiB today, but many a
+/// queue is set to less, and so are many targets behind a bus: what fits SNS fits everywhere.
+pub(in crate::notify) const SIZE_LIMIT: usize = 262_144;
 /// Characters that a group id may have.
 const GROUP_ID_LIMIT: usize = 128;
-const ATTRIBUTE_TYPE: &str = "String";
 /// The FIFO group of tests: none of a job's, which hold slashes.
-pub(super) const TEST_GROUP: &str = "matchwatch-test";
+pub(in crate::notify) const TEST_GROUP: &str = "matchwatch-test";
 /// Where an error message was cut.
 const CUT: &str = "…";
 
 /// One message to publish.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Publication<'a> {
+pub(in crate::notify) struct Publication<'a> {
     /// The event, in full or trimmed.
-    pub(super) body: Cow<'a, str>,
-    /// Name and value. SNS refuses empty values, and SQS drops a message with more than ten.
-    attributes: Vec<(&'static str, String)>,
+    pub(in crate::notify) body: Cow<'a, str>,
+    /// Name and value. Both services refuse empty values, and SQS takes no more than ten.
+    pub(in crate::notify) attributes: Vec<(&'static str, String)>,
 }
 
 /// The event does not fit into a message even without its error message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the event has {size} bytes without its error message, and SNS takes no more than {SIZE_LIMIT}"
+    "the event has {size} bytes without its error message, and no more than {SIZE_LIMIT} can be sent"
 )]
-pub(super) struct Oversized {
+pub(in crate::notify) struct Oversized {
     size: usize,
 }
 
 impl<'a> Publication<'a> {
+    /// The type of every attribute.
+    pub(in crate::notify) const ATTRIBUTE_TYPE: &'static str = "String";
+
     /// The event as it is if it fits, and else with a shorter error message and `truncated: true`.
-    pub(super) fn of(message: &'a Message) -> Result<Self, Oversized> {
+    pub(in crate::notify) fn of(message: &'a Message) -> Result<Self, Oversized> {
         let mut attributes = attributes(&message.event);
         if message.body.len() + size_of(&attributes) <= SIZE_LIMIT {
             return Ok(Self { body: Cow::Borrowed(&message.body), attributes });
         }
         attributes.push(("truncated", "true".to_owned()));
-        let body = trimmed(message, SIZE_LIMIT.saturating_sub(size_of(&attributes)))?;
+        let body = cut_to(message, SIZE_LIMIT.saturating_sub(size_of(&attributes)))?;
         Ok(Self { body: Cow::Owned(body), attributes })
     }
 
     /// A test: without the attributes of a job, so that no filter policy for jobs lets it pass.
-    pub(super) fn of_test(test: &'a Message<TestEvent>) -> Self {
+    pub(in crate::notify) fn of_test(test: &'a Message<TestEvent>) -> Self {
         let attributes =
             vec![("eventType", test.event.event_type.clone()), ("test", "true".to_owned())];
         Self { body: Cow::Borrowed(&test.body), attributes }
-    }
-
-    /// The attributes as the SDK takes them.
-    pub(super) fn message_attributes(&self) -> HashMap<String, MessageAttributeValue> {
-        self.attributes
-            .iter()
-            .filter_map(|(name, value)| {
-                let value = MessageAttributeValue::builder()
-                    .data_type(ATTRIBUTE_TYPE)
-                    .string_value(value)
-                    .build()
-                    .ok()?;
-                Some(((*name).to_owned(), value))
-            })
-            .collect()
     }
 }
 
@@ -94,11 +80,14 @@ fn attributes(event: &Event) -> Vec<(&'static str, String)> {
 }
 
 fn size_of(attributes: &[(&str, String)]) -> usize {
-    attributes.iter().map(|(name, value)| name.len() + ATTRIBUTE_TYPE.len() + value.len()).sum()
+    attributes
+        .iter()
+        .map(|(name, value)| name.len() + Publication::ATTRIBUTE_TYPE.len() + value.len())
+        .sum()
 }
 
 /// The body with as much of the error message as leaves it at most `limit` bytes long.
-fn trimmed(message: &Message, limit: usize) -> Result<String, Oversized> {
+pub(in crate::notify) fn cut_to(message: &Message, limit: usize) -> Result<String, Oversized> {
     let mut event = message.event.clone();
     let details = match &mut event.data {
         EventData::Job(job) => job.details.error_details.as_mut(),
@@ -132,7 +121,7 @@ fn beginning(text: &str, mut room: usize) -> &str {
 
 /// The FIFO group of the job that `event` is about, or of the workflow or account: its events keep their order, others' go
 /// beside them.
-pub(super) fn group_id(event: &Event) -> String {
+pub(in crate::notify) fn group_id(event: &Event) -> String {
     let group = match event.about() {
         Subject::Job(JobKey { kind, workflow_name, job_id, .. }) => {
             format!("{}/{kind}/{workflow_name}/{job_id}", event.region())
@@ -242,7 +231,7 @@ mod tests {
         job_of(&mut event).workflow_name = "w".repeat(SIZE_LIMIT);
         let message = Message::encode(event).unwrap();
         let error = Publication::of(&message).unwrap_err();
-        assert!(error.to_string().ends_with("SNS takes no more than 262144"), "{error}");
+        assert!(error.to_string().ends_with("no more than 262144 can be sent"), "{error}");
     }
 
     #[test]
@@ -264,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jobs_events_share_a_group_that_sns_accepts() {
+    fn a_jobs_events_share_a_group_that_the_services_accept() {
         let (mut first, mut second) = (succeeded().event, failed().event);
         assert_eq!(
             group_id(&first),

@@ -1,0 +1,300 @@
+//! What a template can speak of. docs/notifiers.md tells it to people.
+
+use std::time::Duration;
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::domain::{EVENT_NAMESPACE, Event, Message, TestEvent};
+use crate::duration;
+
+/// Characters that PagerDuty, the strictest, takes of a key.
+const KEY_LIMIT: usize = 255;
+
+/// What is there to be said of one event.
+///
+/// Made from the event's JSON, so that a template finds in `event` what every other receiver gets, and new fields and
+/// types are there without a word here.
+#[derive(Debug)]
+pub(in crate::notify::webhook) struct Context {
+    event: Json,
+    workflow_arn: Option<String>,
+}
+
+/// How much an event matters, in PagerDuty's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    Error,
+    Warning,
+    Info,
+}
+
+/// A name and a value, for a table.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Fact {
+    name: String,
+    value: String,
+}
+
+impl Context {
+    /// Of an event.
+    pub(in crate::notify::webhook) fn of(message: &Message) -> Result<Self, serde_json::Error> {
+        Self::new(&message.body, &message.event)
+    }
+
+    fn new(body: &str, event: &Event) -> Result<Self, serde_json::Error> {
+        Ok(Self { event: serde_json::from_str(body)?, workflow_arn: event.workflow_arn() })
+    }
+
+    /// Of a test.
+    pub(in crate::notify::webhook) fn of_test(
+        test: &Message<TestEvent>,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self { event: serde_json::from_str(&test.body)?, workflow_arn: None })
+    }
+
+    /// The names that a template knows.
+    pub(super) fn values(&self, secrets: Value) -> Value {
+        let account_id = self.workflow_arn.as_deref().and_then(|arn| arn.split(':').nth(4));
+        context! {
+            event => Serde(&self.event),
+            data => Serde(&self.event["data"]),
+            test => self.is_test(),
+            name => self.name(),
+            title => self.title(),
+            severity => Serde(self.severity()),
+            resolved => self.name().ends_with(".resolved"),
+            error => known(self.error().as_deref()),
+            facts => Serde(self.facts()),
+            dedup_key => self.dedup_key(),
+            workflow_arn => known(self.workflow_arn.as_deref()),
+            account_id => known(account_id),
+            secrets => secrets,
+        }
+    }
+
+    fn is_test(&self) -> bool {
+        self.event["data"]["test"] == true
+    }
+
+    /// The event's type without what all have in common: `job.failed`.
+    fn name(&self) -> &str {
+        let name = self.event["type"].as_str().unwrap_or_default();
+        let name = name.strip_prefix("dev.matchwatch.").unwrap_or(name);
+        name.rsplit_once('.').map_or(name, |(name, _version)| name)
+    }
+
+    /// The event in one line.
+    fn title(&self) -> String {
+        let data = &self.event["data"];
+        let word = |key: &str| data[key].as_str().unwrap_or_default();
+        let status = match self.name() {
+            "job.queued" => "is queued",
+            "job.running" => "is running",
+            "job.succeeded" => "succeeded",
+            "job.failed" => "failed",
+            "job.quality_failed" => "succeeded, and failed its quality gates",
+            name => {
+                let message = match word("message") {
+                    "" => format!("{name}: {}", self.event["subject"].as_str().unwrap_or_default()),
+                    message => message.to_owned(),
+                };
+                return if name.ends_with(".resolved") {
+                    format!("Over: {message}")
+                } else {
+                    message
+                };
+            }
+        };
+        let kind = match word("kind") {
+            "id-mapping" => "ID mapping",
+            _ => "Matching",
+        };
+        let (workflow, account, region) = (word("workflowName"), word("account"), word("region"));
+        format!("{kind} job of {workflow} {status} in {account}, {region}")
+    }
+
+    fn severity(&self) -> Severity {
+        let name = self.name();
+        match name {
+            "job.failed" => Severity::Error,
+            "job.quality_failed" => Severity::Warning,
+            _ if name.ends_with(".raised") => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+
+    /// What is wrong: what the service said, or the gates that a job failed.
+    fn error(&self) -> Option<String> {
+        let data = &self.event["data"];
+        let said = data["errorDetails"]["errorMessage"].as_str().or_else(|| data["error"].as_str());
+        let gates = data["failedGates"].as_array().into_iter().flatten();
+        let gates: Vec<_> = gates.filter_map(|gate| gate["message"].as_str()).collect();
+        said.map(str::to_owned).or_else(|| (!gates.is_empty()).then(|| gates.join("; ")))
+    }
+
+    /// The same for all events that tell of one trouble: of a job, or of one alarm about something.
+    fn dedup_key(&self) -> String {
+        let text = |key: &str| self.event[key].as_str().unwrap_or_default();
+        let name = self.name();
+        let trouble = name.strip_suffix(".raised").or_else(|| name.strip_suffix(".resolved"));
+        let key = format!("{}/{}", text("source"), text("subject"));
+        let key = trouble.map_or(key.clone(), |trouble| format!("{key}/{trouble}"));
+        match key.len() {
+            ..=KEY_LIMIT => key,
+            _ => Uuid::new_v5(&EVENT_NAMESPACE, key.as_bytes()).to_string(),
+        }
+    }
+
+    /// What people want to see in a table: what it is about first, then counts.
+    fn facts(&self) -> Vec<Fact> {
+        let Some(data) = self.event["data"].as_object() else { return Vec::new() };
+        let first = ["workflowName", "jobId", "account", "region", "status", "durationSeconds"];
+        let hidden = [
+            "test",
+            "message",
+            "kind",
+            "previousStatus",
+            "observedAt",
+            "startTime",
+            "endTime",
+            "alarm",
+            "state",
+            "raisedAt",
+            "resolvedAt",
+            "countedFrom",
+            "error",
+            "truncated",
+        ];
+        let rest = data.keys().map(String::as_str);
+        let rest = rest.filter(|key| !first.contains(key) && !hidden.contains(key));
+        let mut facts: Vec<_> =
+            first.into_iter().chain(rest).filter_map(|key| fact(key, data.get(key)?)).collect();
+        let metrics = data.get("metrics").and_then(Json::as_object);
+        facts.extend(
+            metrics.into_iter().flat_map(Map::iter).filter_map(|(key, value)| fact(key, value)),
+        );
+        facts
+    }
+}
+
+/// A name that is not there where there is nothing.
+fn known(text: Option<&str>) -> Value {
+    text.map_or(Value::UNDEFINED, Value::from)
+}
+
+/// A value in words. Lists and tables have none.
+fn fact(key: &str, value: &Json) -> Option<Fact> {
+    let name = match key {
+        "workflowName" => "Workflow".to_owned(),
+        "jobId" => "Job".to_owned(),
+        "durationSeconds" => "Duration".to_owned(),
+        key => words(key.strip_suffix("Seconds").unwrap_or(key)),
+    };
+    let value = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(seconds) if key.ends_with("Seconds") => {
+            let seconds =
+                seconds.as_f64().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)?;
+            duration::display(Duration::try_from_secs_f64(seconds.round()).ok()?).to_string()
+        }
+        Json::Number(number) => number.to_string(),
+        Json::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Json::Null | Json::Array(_) | Json::Object(_) => return None,
+    };
+    (!value.is_empty()).then_some(Fact { name, value })
+}
+
+/// `recordsNotProcessed` as `Records not processed`, and `matchIDs` as `Match IDs`.
+fn words(key: &str) -> String {
+    let mut words = String::new();
+    let mut before = ' ';
+    let mut rest = key.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins_word = c.is_uppercase() && !before.is_uppercase();
+        let is_acronym =
+            before.is_uppercase() || rest.peek().is_some_and(|next| next.is_uppercase());
+        match (words.is_empty(), begins_word) {
+            (true, _) => words.extend(c.to_uppercase()),
+            (false, true) => {
+                words.push(' ');
+                if is_acronym { words.push(c) } else { words.extend(c.to_lowercase()) }
+            }
+            (false, false) => words.push(c),
+        }
+        before = c;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::testing::{failed, succeeded, trial};
+
+    #[test]
+    fn a_title_tells_the_event_in_one_line() {
+        let title = |message: &Message| Context::of(message).unwrap().title();
+        assert_eq!(title(&succeeded()), "Matching job of customers succeeded in main, eu-west-1");
+        assert_eq!(title(&failed()), "Matching job of customers failed in main, eu-west-1");
+        let test = Context::of_test(&trial()).unwrap();
+        assert_eq!(test.title(), "A test by `matchwatch check --online`: no job has changed.");
+    }
+
+    #[test]
+    fn an_alarm_that_is_raised_and_the_one_that_is_resolved_have_one_key_and_a_second_alarm_another()
+     {
+        let context = |event_type: &str| Context {
+            event: serde_json::json!({
+                "type": event_type, "source": "/aws/x", "subject": "customers", "data": { "message": "denied" },
+            }),
+            workflow_arn: None,
+        };
+        let raised = context("dev.matchwatch.alarm.access_denied.raised.v1");
+        let resolved = context("dev.matchwatch.alarm.access_denied.resolved.v1");
+        assert_eq!(raised.dedup_key(), "/aws/x/customers/alarm.access_denied");
+        assert_eq!(resolved.dedup_key(), raised.dedup_key());
+        assert_ne!(context("dev.matchwatch.alarm.lost.raised.v1").dedup_key(), raised.dedup_key());
+        assert_eq!((raised.severity(), resolved.severity()), (Severity::Warning, Severity::Info));
+        assert_eq!(
+            (raised.title(), resolved.title()),
+            ("denied".to_owned(), "Over: denied".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_key_is_never_longer_than_its_receivers_take() {
+        let mut event = failed().event;
+        event.subject = "s".repeat(300);
+        let context = Context::of(&Message::encode(event).unwrap()).unwrap();
+        assert_eq!(context.dedup_key().len(), 36);
+    }
+
+    #[test]
+    fn facts_are_named_in_words_and_hold_no_structures() {
+        let data = serde_json::json!({
+            "jobId": "j", "status": "FAILED", "inferred": [], "workflowName": "customers", "elapsedSeconds": 5400.4,
+            "durationSeconds": 8.5, "metrics": { "inputRecords": 5, "matchIDs": 2 }, "queuePosition": 1,
+        });
+        let context = Context { event: serde_json::json!({ "data": data }), workflow_arn: None };
+        let facts: Vec<_> =
+            context.facts().into_iter().map(|f| format!("{}={}", f.name, f.value)).collect();
+        assert_eq!(
+            facts,
+            [
+                "Workflow=customers",
+                "Job=j",
+                "Status=FAILED",
+                "Duration=9s",
+                "Elapsed=1h 30m",
+                "Queue position=1",
+                "Input records=5",
+                "Match IDs=2",
+            ]
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Which of a workflow's jobs are followed, by what a list says of them: pure.
+//!
+//! A job that appears once the workflow has been looked through as a whole is new, whatever its times say: no clock has to
+//! be right for that. Times decide only about the jobs that were there at first, and about those so old that no clock is
+//! so wrong.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{JobSummary, ObservedStatus, Start};
+
+/// A job that started so little before the watch was first seen counts as new: the service's clock may be behind ours.
+const SKEW: Duration = Duration::from_secs(30);
+/// No clock is so wrong: a job that started so long before is known by its time, and its id is not kept.
+const CERTAIN: Duration = Duration::from_hours(24);
+/// Jobs are forgotten by the time of their last change as we saw it, which the service may have told earlier.
+const FORGOTTEN_EARLY: Duration = Duration::from_hours(1);
+
+/// The rule for the jobs of one workflow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judgement {
+    start: Start,
+    /// From this instant on jobs are new.
+    from: Timestamp,
+    /// How long ended jobs are kept.
+    retain: Duration,
+}
+
+/// What becomes of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is followed.
+    Follow,
+    /// It is not. Its id alone tells that later.
+    PassOver,
+    /// It is not, and its times tell that at any time.
+    TooOld,
+}
+
+impl Judgement {
+    /// The rule of a workflow that is followed since then.
+    pub(super) fn new(start: Start, since: Timestamp, retain: Duration) -> Self {
+        let from = match start {
+            Start::New | Start::Running => since,
+            Start::Ago(age) => before(since, age),
+            Start::At(instant) => instant,
+        };
+        Self { start, from, retain }
+    }
+
+    /// What the rule says of a job that is there when the workflow is first looked through.
+    pub(super) fn at_first(&self, job: &JobSummary, now: Timestamp) -> Verdict {
+        if self.is_forgotten(job, now) {
+            return Verdict::TooOld;
+        }
+        let from = match self.start {
+            Start::At(instant) => instant,
+            _ => before(self.from, SKEW),
+        };
+        let has_ended = has_ended(job);
+        let is_new = match (job.start_time, job.end_time) {
+            (Some(start), _) => start >= from,
+            (None, Some(end)) => end >= from,
+            (None, None) => !has_ended,
+        };
+        if is_new || (self.start == Start::Running && !has_ended) {
+            Verdict::Follow
+        } else if self.is_certainly_old(job) {
+            Verdict::TooOld
+        } else {
+            Verdict::PassOver
+        }
+    }
+
+    /// What it says of a job that is seen once the workflow has been looked through.
+    pub(super) fn later(&self, job: &JobSummary, was_passed_over: bool, now: Timestamp) -> Verdict {
+        if self.is_forgotten(job, now) || self.is_certainly_old(job) {
+            return Verdict::TooOld;
+        }
+        let is_before = match (self.start, job.start_time) {
+            (Start::At(instant), Some(start)) => start < instant,
+            _ => false,
+        };
+        if was_passed_over || is_before { Verdict::PassOver } else { Verdict::Follow }
+    }
+
+    /// Whether a store may have forgotten that the job was told.
+    fn is_forgotten(&self, job: &JobSummary, now: Timestamp) -> bool {
+        let margin = FORGOTTEN_EARLY.min(self.retain / 10);
+        let forgotten = before(now, self.retain - margin);
+        has_ended(job) && job.end_time.or(job.start_time).is_some_and(|at| at < forgotten)
+    }
+
+    fn is_certainly_old(&self, job: &JobSummary) -> bool {
+        let told_by = |start: Timestamp| start < before(self.from, CERTAIN);
+        // At first sight it may have been taken for being at work.
+        let counts = self.start != Start::Running || has_ended(job);
+        counts && job.start_time.is_some_and(told_by)
+    }
+}
+
+fn has_ended(job: &JobSummary) -> bool {
+    matches!(&job.status, ObservedStatus::Known(status) if status.is_terminal())
+}
+
+/// So long before an instant; the beginning of time where there is none.
+fn before(instant: Timestamp, earlier: Duration) -> Timestamp {
+    let earlier = SignedDuration::try_from(earlier).unwrap_or(SignedDuration::MAX);
+    instant.checked_sub(earlier).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Follow, PassOver, TooOld};
+    use super::*;
+
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_700_000_000 + second)
+    }
+
+    /// The workflow is followed since second 0.
+    fn judgement(start: Start) -> Judgement {
+        Judgement::new(start, at(0), Duration::from_hours(90 * 24))
+    }
+
+    fn job(status: &str, start: impl Into<Option<i64>>, end: impl Into<Option<i64>>) -> JobSummary {
+        JobSummary {
+            job_id: "0".to_owned(),
+            status: ObservedStatus::from(status),
+            start_time: start.into().map(at),
+            end_time: end.into().map(at),
+        }
+    }
+
+    #[test]
+    fn of_the_jobs_that_are_there_at_first_those_are_new_that_started_since() {
+        let new = judgement(Start::New);
+        for (job, verdict) in [
+            (job("QUEUED", 5, None), Follow),
+            (job("SUCCEEDED", 5, 6), Follow),
+            (job("RUNNING", -HOUR, None), PassOver),
+            (job("SUCCEEDED", -HOUR, -10), PassOver),
+            (job("SUCCEEDED", -10, -5), Follow),
+            (job("SUCCEEDED", -2 * DAY, 5), TooOld),
+            (job("RUNNING", None, None), Follow),
+            (job("FAILED", None, None), PassOver),
+            (job("FAILED", None, 5), Follow),
+            (job("FAILED", None, -DAY), PassOver),
+            (job("PAUSED", 5, None), Follow),
+        ] {
+            assert_eq!(new.at_first(&job, at(10)), verdict, "{job:?}");
+        }
+    }
+
+    #[test]
+    fn those_at_work_are_taken_at_first_where_that_is_asked_for() {
+        let running = judgement(Start::Running);
+        assert_eq!(running.at_first(&job("RUNNING", -9 * DAY, None), at(10)), Follow);
+        assert_eq!(running.at_first(&job("QUEUED", -HOUR, None), at(10)), Follow);
+        assert_eq!(running.at_first(&job("SUCCEEDED", -HOUR, 5), at(10)), PassOver);
+    }
+
+    #[test]
+    fn a_moment_in_the_past_takes_what_started_since() {
+        let week = judgement(Start::Ago(Duration::from_hours(7 * 24)));
+        assert_eq!(week.at_first(&job("SUCCEEDED", -6 * DAY, -5 * DAY), at(10)), Follow);
+        assert_eq!(week.at_first(&job("SUCCEEDED", -7 * DAY - HOUR, -5 * DAY), at(10)), PassOver);
+        let instant = judgement(Start::At(at(-DAY)));
+        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY, -5), at(10)), Follow);
+        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY - 1, -5), at(10)), PassOver);
+        assert_eq!(instant.later(&job("SUCCEEDED", -DAY - 1, -5), false, at(10)), PassOver);
+    }
+
+    #[test]
+    fn what_appears_later_is_new_though_the_clocks_differ_by_hours() {
+        let new = judgement(Start::New);
+        let of_a_slow_clock = job("SUCCEEDED", -5 * HOUR, -4 * HOUR);
+        assert_eq!(new.later(&of_a_slow_clock, false, at(10)), Follow);
+        assert_eq!(new.later(&of_a_slow_clock, true, at(10)), PassOver);
+        assert_eq!(new.later(&job("SUCCEEDED", -2 * DAY, -2 * DAY + 5), false, at(10)), TooOld);
+    }
+
+    #[test]
+    fn what_was_told_and_forgotten_is_not_found_again() {
+        let new = judgement(Start::New);
+        let ended = job("SUCCEEDED", HOUR, 2 * HOUR);
+        assert_eq!(new.later(&ended, false, at(89 * DAY)), Follow);
+        assert_eq!(new.later(&ended, false, at(90 * DAY + 2 * HOUR)), TooOld);
+        assert_eq!(new.at_first(&ended, at(90 * DAY + 2 * HOUR)), TooOld);
+        assert_eq!(new.later(&job("RUNNING", HOUR, None), false, at(200 * DAY)), Follow);
+    }
+
+    #[test]
+    fn a_short_retention_leaves_time_to_find_short_jobs() {
+        let hour = Judgement::new(Start::New, at(0), Duration::from_hours(1));
+        let ended = job("SUCCEEDED", 5, 10);
+        assert_eq!(hour.later(&ended, false, at(10 + 50 * 60)), Follow);
+        assert_eq!(hour.later(&ended, false, at(10 + 55 * 60)), TooOld);
+    }
+}
