@@ -5,6 +5,7 @@
 //! ```
 
 mod accounts;
+mod alarms;
 mod control;
 mod crew;
 mod discovery;
@@ -31,6 +32,7 @@ pub use inspection::{Inspection, MissingPermission, Subject, Trouble, TroubleKin
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 
+use alarms::close_unwatched;
 use control::DaemonControl;
 use crew::Crew;
 use outbox::send_again;
@@ -159,6 +161,7 @@ impl Daemon {
             http.spawn(serve_http(listener, Arc::clone(&base.status), control, http_stop.clone()));
         }
         let settings = plan.settings.clone();
+        close_unwatched(&base, &settings).await;
         let mut crew = Crew::start(base.clone(), plan, &stop);
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
@@ -215,6 +218,7 @@ impl Watch {
             Ok((plan, warnings)) => {
                 self.settings = plan.settings.clone();
                 self.crew.hand_over(plan).await?;
+                close_unwatched(&self.base, &self.settings).await;
                 self.base.metrics.config_accepted(self.base.clock.now());
                 for warning in warnings {
                     tracing::warn!("{warning}");

@@ -38,6 +38,10 @@ pub struct Metrics {
     pub transitions: IntCounterVec,
     /// Quality gates that jobs failed. `account`, `kind`, `gate`.
     pub gates_failed: IntCounterVec,
+    /// Alarms that began or were over. `account`, `alarm`, `state` (`raised`, `resolved`).
+    pub alarms: IntCounterVec,
+    /// Alarms that are open. `account`, `alarm`.
+    pub alarms_open: IntGaugeVec,
     /// Observations that changed nothing though they differed. `account`, `reason` (`stale`, `unknown`).
     pub observations_ignored: IntCounterVec,
     /// Workflows whose jobs are followed. `account`, `kind`.
@@ -155,6 +159,18 @@ impl Metrics {
                 "quality_gates_failed_total",
                 "Quality gates that jobs failed which succeeded",
                 &["account", "kind", "gate"],
+            )?,
+            alarms: counter(
+                &registry,
+                "alarms_total",
+                "Alarms that began or were over",
+                &["account", "alarm", "state"],
+            )?,
+            alarms_open: int_gauge(
+                &registry,
+                "alarms_open",
+                "Alarms that are open",
+                &["account", "alarm"],
             )?,
             observations_ignored: counter(
                 &registry,

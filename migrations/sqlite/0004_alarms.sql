@@ -6,6 +6,7 @@
 CREATE TABLE alarms (
     job INTEGER NOT NULL REFERENCES jobs (id),
     name TEXT NOT NULL,
+    region TEXT NOT NULL,
     raised_at INTEGER NOT NULL, -- goes into the ids of its events
     message TEXT NOT NULL,
     facts TEXT NOT NULL, -- JSON

@@ -99,7 +99,7 @@ pub(super) async fn watched_jobs(
     let watches = settings.watches.iter();
     for watch in watches.filter(|watch| watch.account == *account && watch.kind == kind) {
         let notifiers: Arc<[_]> = watch.notifiers.clone().into();
-        let terms = Arc::new(Terms { gates: watch.gates });
+        let terms = Arc::new(Terms { gates: watch.gates, alarms: watch.alarms });
         told.push((watch.job_ids.len(), notifiers, terms));
         keys.extend(jobs_of(watch));
     }

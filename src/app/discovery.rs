@@ -30,7 +30,7 @@ impl Base {
                 first_sight: self.store.first_sight(&key, self.clock.now()).await?,
                 interval: discovery.interval.unwrap_or(settings.discovery_interval),
                 notifiers: watch.notifiers.clone().into(),
-                terms: Arc::new(Terms { gates: watch.gates }),
+                terms: Arc::new(Terms { gates: watch.gates, alarms: watch.alarms }),
             }));
         }
         Ok(rules)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{JobKey, Observation, WorkflowKey};
+use crate::domain::{Alarm, AlarmName, JobKey, Observation, WorkflowKey};
 use crate::heartbeat::{self, Heartbeat};
 use crate::http::Status;
 use crate::metrics::Metrics;
@@ -93,6 +93,23 @@ impl DaemonStatus {
     }
 }
 
+impl DaemonStatus {
+    /// Shows which alarms are open. An account of the configuration shows 0 where none is: one without a value would keep
+    /// its last in the eyes of an alert.
+    fn show_alarms(&self, open: &[Alarm]) {
+        let gauge = &self.metrics.alarms_open;
+        gauge.reset();
+        for account in lock(&self.accounts).iter() {
+            for name in AlarmName::ALL {
+                gauge.with_label_values(&[&*account.name, name.as_str()]).set(0);
+            }
+        }
+        for Alarm { key, .. } in open {
+            gauge.with_label_values(&[&**key.subject.account(), key.name.as_str()]).inc();
+        }
+    }
+}
+
 #[async_trait]
 impl Status for DaemonStatus {
     fn is_alive(&self) -> bool {
@@ -116,6 +133,10 @@ impl Status for DaemonStatus {
     }
 
     async fn metrics(&self) -> Option<Vec<u8>> {
+        match self.store.open_alarms(None).await {
+            Ok(open) => self.show_alarms(&open),
+            Err(error) => tracing::warn!(%error, "open alarms cannot be read"),
+        }
         self.show_accounts();
         match self.store.backlog().await {
             Ok(backlog) => self.show(&backlog),

@@ -185,7 +185,7 @@ impl<'a> From<&'a ListedJob> for JobRow<'a> {
 /// What a row is about. A workflow has no job, and an account no workflow.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct SubjectColumns<'a> {
+pub(super) struct SubjectColumns<'a> {
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod alarms;
 mod check;
 mod config_args;
 mod daemon_address;
@@ -51,6 +52,8 @@ enum Command {
     Jobs(jobs::Args),
     /// List, show and redeliver events
     Events(events::Args),
+    /// List the alarms that are open
+    Alarms(alarms::Args),
     /// Show when a job would be asked about, and what that costs, beside a fixed interval
     Plan(plan::Args),
     /// Run a local Entity Resolution API
@@ -77,6 +80,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Doctor(args) => doctor::run(args).await,
             Command::Jobs(args) => jobs::run(args).await,
             Command::Events(args) => events::run(args).await,
+            Command::Alarms(args) => alarms::run(args).await,
             Command::Plan(args) => plan::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,

@@ -13,8 +13,9 @@ use super::suggest::instead;
 use super::value::{
     Read, ca_bundle, duration, listen_address, number, one_of, path, text, whole_number,
 };
-use super::{accounts, notifiers, watches};
+use super::{accounts, alarms, notifiers, watches};
 use crate::backoff::Policy;
+use crate::domain::AlarmRules;
 use crate::store::SqliteConfig;
 use crate::tls::CaBundle;
 use crate::{deliver, watch};
@@ -39,14 +40,19 @@ pub(super) fn settings(mut root: Section<'_>) -> Settings {
     let ca_bundle = tls(root.section("tls", "[tls]"));
     let (store, retain) = store(root.section("store", "[store]"));
     let (watch, request_timeout) = poll(root.section("poll", "[poll]"));
+    let alarms = alarms::alarms(root.section("alarms", "[alarms]"));
     let discovery_interval = discovery(root.section("discovery", "[discovery]"));
     let deliver = deliver(root.section("deliver", "[deliver]"));
     let shutdown_grace = serve(root.section("serve", "[serve]"));
     let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
     let (notifiers, filters, notifier_names) =
         notifiers::notifiers(root.sections("notifier", "[[notifier]]"), &account_names);
-    let watches =
-        watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifier_names);
+    let watches = watches::watches(
+        root.sections("watch", "[[watch]]"),
+        &account_names,
+        &notifier_names,
+        alarms,
+    );
     if watches.is_empty() {
         root.warn_of_all("[[watch]]", "there is none: nothing is watched");
     }
@@ -76,7 +82,12 @@ pub(super) fn followed(mut root: Section<'_>) -> Followed {
     let ca_bundle = tls(root.section("tls", "[tls]"));
     let (accounts, account_names) = accounts::accounts(root.sections("account", "[[account]]"));
     let notifiers = Names::not_read("notifier");
-    let watches = watches::watches(root.sections("watch", "[[watch]]"), &account_names, &notifiers);
+    let watches = watches::watches(
+        root.sections("watch", "[[watch]]"),
+        &account_names,
+        &notifiers,
+        AlarmRules::NONE,
+    );
     Followed { ca_bundle, accounts, watches }
 }
 

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod adapter;
+mod alarms;
 mod document;
 mod filters;
 mod names;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::Access;
-use crate::domain::{Filter, Gates, JobKey, JobKind, NamePattern, Start, WatchKey};
+use crate::domain::{
+    AlarmRules, Filter, Gates, JobKey, JobKind, NamePattern, Start, Subject, WatchKey, WorkflowKey,
+};
 use crate::store::SqliteConfig;
 use crate::tls::CaBundle;
 use crate::{deliver, notify, watch};
@@ -145,7 +147,7 @@ pub struct AccountSettings {
 }
 
 /// `[[watch]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WatchSettings {
     /// Name of an account.
     pub account: Arc<str>,
@@ -161,18 +163,31 @@ pub struct WatchSettings {
     pub notifiers: Vec<Arc<str>>,
     /// What a job that succeeded must have done besides.
     pub gates: Gates,
+    /// `[alarms]`, and what the watch says otherwise.
+    pub alarms: AlarmRules,
 }
 
 impl WatchSettings {
+    /// Whether it follows what an alarm is about.
+    pub fn concerns(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Job(job) => self.account == job.account && self.follows(job),
+            Subject::Workflow(WorkflowKey { account, kind, name }) => {
+                self.account == *account
+                    && self.kind == *kind
+                    && NamePattern::new(&*self.workflow_name).matches(name)
+            }
+            Subject::Account(account) => self.account == *account,
+        }
+    }
+
     /// Whether it follows the job, in whatever account that runs.
     pub fn follows(&self, job: &JobKey) -> bool {
         self.kind == job.kind
             && NamePattern::new(&*self.workflow_name).matches(&job.workflow_name)
             && (self.job_ids.is_empty() || self.job_ids.contains(&job.job_id))
     }
-}
 
-impl WatchSettings {
     /// What identifies the watch over restarts, if it finds its jobs.
     pub fn discovery_key(&self) -> Option<WatchKey> {
         let discovery = self.discovery.as_ref()?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::alarms::overridden;
 use super::document::LOOKS;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{DiscoverySettings, WatchSettings};
 use super::value::{amount, count, duration, flag, job_id, name, one_of, start, workflow_pattern};
-use crate::domain::{Gates, JobKind, NamePattern};
+use crate::domain::{AlarmRules, Gates, JobKind, NamePattern};
 
 const KINDS: [(&str, JobKind); 2] = [
     (JobKind::Matching.as_str(), JobKind::Matching),
@@ -22,6 +23,7 @@ pub(super) fn watches(
     sections: Vec<Section<'_>>,
     accounts: &Names,
     notifiers: &Names,
+    alarms: AlarmRules,
 ) -> Vec<WatchSettings> {
     // Which watch follows a job; two could not agree on whom to tell.
     let mut followed = HashMap::new();
@@ -59,8 +61,17 @@ pub(super) fn watches(
             .map(|name| notifiers.check(&section, "notifiers", name))
             .collect();
         let gates = gates(&mut section);
-        let watch =
-            WatchSettings { account, kind, workflow_name, job_ids, discovery, notifiers, gates };
+        let alarms = overridden(&mut section, alarms);
+        let watch = WatchSettings {
+            account,
+            kind,
+            workflow_name,
+            job_ids,
+            discovery,
+            notifiers,
+            gates,
+            alarms,
+        };
         warn_of_overlaps(&section, &watch, &watches);
         section.finish();
         watches.push(watch);

@@ -124,6 +124,8 @@ impl fmt::Display for AlarmKey {
 pub struct Alarm {
     /// Which alarm.
     pub key: AlarmKey,
+    /// The AWS Region.
+    pub region: String,
     /// When it was raised, to the microsecond. It tells occurrences of one alarm apart.
     pub raised_at: Timestamp,
     /// The same for people, in one sentence.
@@ -134,9 +136,15 @@ pub struct Alarm {
 
 impl Alarm {
     /// An occurrence that begins now. Its instant is kept as stores keep instants.
-    pub fn new(key: AlarmKey, now: Timestamp, message: String, facts: AlarmFacts) -> Self {
+    pub fn new(
+        key: AlarmKey,
+        region: String,
+        now: Timestamp,
+        message: String,
+        facts: AlarmFacts,
+    ) -> Self {
         let raised_at = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
-        Self { key, raised_at, message, facts }
+        Self { key, region, raised_at, message, facts }
     }
 }
 

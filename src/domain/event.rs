@@ -266,23 +266,18 @@ impl Event {
         })
     }
 
-    /// The event that tells that `alarm` begins, in `region`.
-    pub fn of_raised(alarm: &Alarm, region: &str) -> Self {
-        Self::of_alarm(alarm, region, &alarm.message, None)
+    /// The event that tells that `alarm` begins.
+    pub fn of_raised(alarm: &Alarm) -> Self {
+        Self::of_alarm(alarm, &alarm.message, None)
     }
 
     /// The event that tells that `alarm` is over since `resolved_at`, and by what: one sentence for people.
-    pub fn of_resolved(alarm: &Alarm, region: &str, message: &str, resolved_at: Timestamp) -> Self {
-        Self::of_alarm(alarm, region, message, Some(resolved_at))
+    pub fn of_resolved(alarm: &Alarm, message: &str, resolved_at: Timestamp) -> Self {
+        Self::of_alarm(alarm, message, Some(resolved_at))
     }
 
-    fn of_alarm(
-        alarm: &Alarm,
-        region: &str,
-        message: &str,
-        resolved_at: Option<Timestamp>,
-    ) -> Self {
-        let AlarmKey { name, subject } = &alarm.key;
+    fn of_alarm(alarm: &Alarm, message: &str, resolved_at: Option<Timestamp>) -> Self {
+        let (AlarmKey { name, subject }, region) = (&alarm.key, &*alarm.region);
         let (event_type, state) = match resolved_at {
             None => (EventType::AlarmRaised(*name), AlarmState::Raised),
             Some(_) => (EventType::AlarmResolved(*name), AlarmState::Resolved),

@@ -3,6 +3,7 @@
 //! Pure: no runtime, no AWS, no clock, no I/O. Everything here can be tested by calling it.
 
 mod alarm;
+mod alarm_rules;
 mod by_kind;
 mod details;
 mod discovery;
@@ -20,6 +21,7 @@ mod trial;
 pub use alarm::{
     Alarm, AlarmData, AlarmFacts, AlarmKey, AlarmName, AlarmState, CountedFrom, JobAhead,
 };
+pub use alarm_rules::AlarmRules;
 pub use by_kind::ByKind;
 pub use details::{ErrorDetails, JobDetails, JobMetrics, JobType, OutputSource};
 pub use discovery::{FollowedWorkflow, Start, WatchKey};

@@ -175,8 +175,14 @@ mod tests {
         for (subject, has_workflow) in [(job, true), (workflow, true), (account, false)] {
             let key = AlarmKey { name: AlarmName::AccessDenied, subject };
             let now = "2025-06-01T08:00:00Z".parse().unwrap();
-            let alarm = Alarm::new(key, now, "no".to_owned(), AlarmFacts::default());
-            let raised = Event::of_raised(&alarm, "eu-west-1");
+            let alarm = Alarm::new(
+                key,
+                "eu-west-1".to_owned(),
+                now,
+                "no".to_owned(),
+                AlarmFacts::default(),
+            );
+            let raised = Event::of_raised(&alarm);
             assert!(Filter::default().accepts(&raised) && of_account.accepts(&raised));
             assert_eq!(of_workflow.accepts(&raised), has_workflow);
             assert_eq!(of_kind.accepts(&raised), has_workflow);

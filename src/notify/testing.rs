@@ -54,8 +54,8 @@ pub(super) fn raised() -> Message {
     let raised_at = "2025-06-01T08:00:00Z".parse().unwrap();
     let message = "access is denied to all of account main".to_owned();
     let key = AlarmKey { name, subject };
-    let alarm = Alarm::new(key, raised_at, message, AlarmFacts::default());
-    Message::encode(Event::of_raised(&alarm, "eu-west-1")).unwrap()
+    let alarm = Alarm::new(key, "eu-west-1".to_owned(), raised_at, message, AlarmFacts::default());
+    Message::encode(Event::of_raised(&alarm)).unwrap()
 }
 
 /// The job that an event tells of, to be changed.

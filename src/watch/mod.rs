@@ -9,6 +9,7 @@
 //! long jobs run (`sightings`, `cadence`), what a call is worth (`price`), and what listing costs (`listing`, `sweep`).
 
 mod agenda;
+mod alarms;
 pub mod cadence;
 pub mod discovery;
 mod follow_up;
@@ -50,7 +51,7 @@ use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{Gates, JobKey, JobStatus, Observation, WorkflowKey};
+use crate::domain::{AlarmRules, Gates, JobKey, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
@@ -91,6 +92,8 @@ impl Config {
 pub struct Terms {
     /// What a job that succeeded must have done besides.
     pub gates: Gates,
+    /// Which alarms there are of it.
+    pub alarms: AlarmRules,
 }
 
 /// A job to follow.

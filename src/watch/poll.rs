@@ -182,7 +182,7 @@ impl Context {
     }
 
     /// An event, and whom it is for.
-    fn telling(&self, event: Event, chosen: &[Arc<str>]) -> Result<Telling, StoreError> {
+    pub(super) fn telling(&self, event: Event, chosen: &[Arc<str>]) -> Result<Telling, StoreError> {
         let (id, notifiers) = (event.id, self.routing.targets(&event, chosen));
         let message = Message::encode(event)
             .map_err(|error| StoreError::Unusable(format!("event {id}: {error}")))?;

@@ -4,6 +4,7 @@
 //! jobs ─▶ follow ─▶ questions: what is due is sent ─▶ answers: what happens next ─▶ questions
 //! ```
 
+mod alarms;
 mod answers;
 mod past;
 mod questions;
@@ -13,14 +14,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{self, JoinSet};
+use tokio::task::{self, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::Agenda;
+use super::alarms::{Alarms, Clerk, Entry};
 use super::poll::Context;
 use super::seen::Seen;
 use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
+use crate::backoff;
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobStatus, Routing};
 use crate::heartbeat::Heartbeat;
@@ -84,13 +87,16 @@ impl Poller {
         mut jobs: mpsc::UnboundedReceiver<Vec<WatchedJob>>,
         shutdown: CancellationToken,
     ) -> HashMap<JobKey, Place> {
-        let mut run = Run::new(self, shutdown);
+        let (mut run, clerk) = Run::new(self, shutdown);
+        run.take_up_alarms().await;
         let (mut more, mut newcomers) = (true, Vec::new().into_iter());
         while more || newcomers.len() > 0 || !run.agenda.is_empty() {
             run.heartbeat.beat();
             // In every turn, however many answers come in.
             newcomers.by_ref().take(NEWCOMERS).for_each(|job| run.follow(job));
+            let look_at = run.check_times(Instant::now());
             let wake_at = run.send_what_is_due();
+            let wake_at = look_at.map_or(wake_at, |look_at| look_at.min(wake_at));
             tokio::select! {
                 biased;
                 () = run.shutdown.cancelled() => break,
@@ -115,8 +121,13 @@ impl Poller {
         while let Some(back) = run.errands.join_next().await {
             run.take_in(back);
         }
-        run.heartbeat.done();
-        run.agenda.into_places(Instant::now())
+        let Run { agenda, heartbeat, entries, .. } = run;
+        drop(entries);
+        if let Err(panicked) = clerk.await {
+            tracing::error!(error = %panicked, "alarms broke off; please report this defect");
+        }
+        heartbeat.done();
+        agenda.into_places(Instant::now())
     }
 }
 
@@ -136,10 +147,15 @@ struct Run {
     questions: JoinSet<Option<Answer>>,
     flights: HashMap<task::Id, (Question, Instant)>,
     errands: JoinSet<Errand>,
+    backoff: backoff::Policy,
+    alarms: Alarms,
+    /// On their way to the clerk.
+    entries: mpsc::UnboundedSender<Entry>,
 }
 
 impl Run {
-    fn new(poller: Poller, shutdown: CancellationToken) -> Self {
+    /// And whoever writes down its alarms.
+    fn new(poller: Poller, shutdown: CancellationToken) -> (Self, JoinHandle<()>) {
         let context = Context {
             account: poller.account.name,
             region: poller.account.region,
@@ -152,8 +168,12 @@ impl Run {
         };
         let operation = Operation::get_job(poller.kind).as_str();
         context.metrics.expect_requests(&context.account, operation);
-        Self {
-            context: Arc::new(context),
+        let (context, backoff) = (Arc::new(context), poller.config.backoff);
+        let clerk = Clerk { context: Arc::clone(&context), backoff, shutdown: shutdown.clone() };
+        let (entries, given) = mpsc::unbounded_channel();
+        let clerk = tokio::spawn(clerk.run(given));
+        let run = Self {
+            context,
             kind: poller.kind,
             concurrency: poller.config.concurrency,
             budgets: poller.budgets.clone(),
@@ -170,12 +190,19 @@ impl Run {
             questions: JoinSet::new(),
             flights: HashMap::new(),
             errands: JoinSet::new(),
-        }
+            backoff,
+            alarms: Alarms::new(Vec::new()),
+            entries,
+        };
+        (run, clerk)
     }
 
     /// Starts to follow a job, unless it has ended already.
     fn follow(&mut self, job: WatchedJob) {
         let status = job.status;
+        if let Some(status) = status {
+            self.was_seen(&job.key, status, &job.notifiers);
+        }
         if status.is_some_and(JobStatus::is_terminal) {
             self.jobs_gauge(state_label(status)).inc();
             return;
@@ -184,6 +211,7 @@ impl Run {
             return;
         };
         self.jobs_gauge(state_label(status)).inc();
+        self.check_time(followed.index);
         if let Some(workflow) = followed.new_workflow {
             self.look_up_past(workflow);
         }

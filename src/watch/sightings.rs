@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::seen::Seen;
 use super::then::Then;
-use crate::domain::{JobStatus, JobSummary, PastRun};
+use crate::domain::{CountedFrom, JobStatus, JobSummary, PastRun};
 
 /// A run time is learned if its beginning is known to within this share of it.
 const VAGUENESS: f64 = 0.25;
@@ -22,6 +22,7 @@ pub(super) struct Sightings {
     start_time: Option<Timestamp>,
     /// Where that lies, by the wall clock of the moment at which it was told first.
     started: Option<Then>,
+    first_queued: Option<Then>,
     last_queued: Option<Then>,
     first_running: Option<Then>,
     /// Another process saw it first: whether it met the job at work is not known any more.
@@ -48,7 +49,10 @@ impl Sightings {
 
     fn saw_in(&mut self, status: JobStatus, now: Instant) {
         match status {
-            JobStatus::Queued => self.last_queued = Some(now.into()),
+            JobStatus::Queued => {
+                self.first_queued.get_or_insert(now.into());
+                self.last_queued = Some(now.into());
+            }
             JobStatus::Running => drop(self.first_running.get_or_insert(now.into())),
             JobStatus::Succeeded | JobStatus::Failed => {}
         }
@@ -87,6 +91,28 @@ impl Sightings {
     /// Since when the job is known to be at work, if it is.
     pub(super) fn first_running(&self) -> Option<Instant> {
         self.first_running.map(Instant::from)
+    }
+
+    /// Since when the job has had this status, for those who are told of it: by the service's word where that can mean it,
+    /// and else by the first sight. `None` of a job that has ended.
+    pub(super) fn since(&self, status: JobStatus) -> Option<(Instant, CountedFrom)> {
+        let told = |then: Then| (then.into(), CountedFrom::StartTime);
+        let seen = |then: Then| (then.into(), CountedFrom::FirstSeen);
+        match status {
+            JobStatus::Queued => match self.started {
+                Some(started) => Some(told(started)),
+                None => self.first_queued.map(seen),
+            },
+            JobStatus::Running => {
+                let first = self.first_running?;
+                // Of one that was met at work, the service's word is the better one, whatever it means by it. Of one that was
+                // seen in the queue, or by another process, it may be the submission, hours before.
+                let is_met = self.last_queued.is_none() && !self.resumed;
+                let started = self.started.filter(|started| is_met && *started < first);
+                Some(started.map_or(seen(first), told))
+            }
+            JobStatus::Succeeded | JobStatus::Failed => None,
+        }
     }
 
     /// How long the job has been in the queue, or at work, by what is known.
@@ -249,6 +275,28 @@ mod tests {
         let mut unseen = Sightings::default();
         unseen.predecessor_ended(now(590));
         assert_eq!(unseen, Sightings::default());
+    }
+
+    #[test]
+    fn an_alarm_counts_from_the_services_word_where_that_can_mean_the_status_and_else_from_the_first_sight()
+     {
+        let (start_time, first_seen) = (CountedFrom::StartTime, CountedFrom::FirstSeen);
+        let known = after(&[(Queued, Some(0), 10), (Queued, Some(0), 90)]);
+        assert_eq!(known.since(Queued), Some((now(0), start_time)));
+        let known = after(&[(Queued, None, 10), (Queued, None, 90)]);
+        assert_eq!(known.since(Queued), Some((now(10), first_seen)));
+        // The start may be the submission.
+        let known =
+            after(&[(Queued, Some(0), 90), (Running, Some(0), 110), (Running, Some(0), 300)]);
+        assert_eq!(known.since(Running), Some((now(110), first_seen)));
+        assert_eq!(after(&[(Running, Some(0), 110)]).since(Running), Some((now(0), start_time)));
+        assert_eq!(after(&[(Running, None, 110)]).since(Running), Some((now(110), first_seen)));
+        let mut known = Sightings::resumed(Running, now(50));
+        known.saw(Running, Some(at(0)), moment(300));
+        assert_eq!(known.since(Running), Some((now(50), first_seen)));
+        assert_eq!(known.since(Succeeded), None);
+        let resumed = Sightings::resumed(Queued, now(50));
+        assert_eq!(resumed.since(Queued), Some((now(50), first_seen)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::alarms::Usual;
 use super::cadence::RunTimes;
 use super::listing::Listing;
 use super::price::{Demand, Weight};
@@ -92,6 +93,17 @@ impl Workflow {
         }
         self.looked_back |= self.past.len() >= ENOUGH;
         new
+    }
+
+    /// The time that 95 of 100 past runs did not exceed: by them alone, so that a job that still runs does not move what it is
+    /// measured by.
+    pub(super) fn usual(&self) -> Option<Usual> {
+        let mut run_times: Vec<Duration> = self.past.iter().map(|run| run.run_time).collect();
+        run_times.sort_unstable();
+        let runs = run_times.len();
+        let rank = (runs * 95).div_ceil(100);
+        let p95 = *run_times.get(rank.checked_sub(1)?)?;
+        Some(Usual { p95, runs })
     }
 
     /// A job ended and taught nothing: where little is known, the list is looked through once more.

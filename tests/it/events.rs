@@ -107,9 +107,15 @@ fn every_event() -> Vec<Event> {
         ] {
             for (name, facts) in AlarmName::ALL.into_iter().flat_map(|n| facts().map(|f| (n, f))) {
                 let key = AlarmKey { name, subject: subject.clone() };
-                let alarm = Alarm::new(key, observed_at, "it is so".to_owned(), facts);
-                events.push(Event::of_raised(&alarm, "eu-west-1"));
-                events.push(Event::of_resolved(&alarm, "eu-west-1", "it is over", observed_at));
+                let alarm = Alarm::new(
+                    key,
+                    "eu-west-1".to_owned(),
+                    observed_at,
+                    "it is so".to_owned(),
+                    facts,
+                );
+                events.push(Event::of_raised(&alarm));
+                events.push(Event::of_resolved(&alarm, "it is over", observed_at));
             }
         }
     }
@@ -275,10 +281,10 @@ fn made_again(documented: &Event) -> Event {
         EventData::Alarm(data) => {
             let key = AlarmKey { name: data.alarm, subject: data.subject() };
             let (message, facts) = (data.message.clone(), data.facts.clone());
-            let alarm = Alarm::new(key, data.raised_at, message, facts);
+            let alarm = Alarm::new(key, region.to_owned(), data.raised_at, message, facts);
             return match data.resolved_at {
-                None => Event::of_raised(&alarm, region),
-                Some(at) => Event::of_resolved(&alarm, region, &data.message, at),
+                None => Event::of_raised(&alarm),
+                Some(at) => Event::of_resolved(&alarm, &data.message, at),
             };
         }
     };

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod adversity;
+mod alarms;
 mod discovery;
 mod disk;
 mod id_mapping;

@@ -35,9 +35,15 @@ async fn the_documented_python_makes_the_same_ids() {
         for subject in [key.into(), Subject::Workflow(workflow), account] {
             let key = AlarmKey { name: AlarmName::AccessDenied, subject };
             let raised_at = "2025-06-01T08:00:00.1230Z".parse().unwrap();
-            let alarm = Alarm::new(key, raised_at, "no".to_owned(), AlarmFacts::default());
-            events.push(Event::of_raised(&alarm, "us-east-1"));
-            events.push(Event::of_resolved(&alarm, "us-east-1", "yes", observed_at));
+            let alarm = Alarm::new(
+                key,
+                "us-east-1".to_owned(),
+                raised_at,
+                "no".to_owned(),
+                AlarmFacts::default(),
+            );
+            events.push(Event::of_raised(&alarm));
+            events.push(Event::of_resolved(&alarm, "yes", observed_at));
         }
         for event in events {
             let id = event.id.to_string();

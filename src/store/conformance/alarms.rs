@@ -25,7 +25,7 @@ fn account(name: &str) -> Subject {
 fn alarm(name: AlarmName, subject: impl Into<Subject>, second: i64) -> Alarm {
     let facts = AlarmFacts { limit_seconds: Some(1.5), ..AlarmFacts::default() };
     let key = AlarmKey { name, subject: subject.into() };
-    Alarm::new(key, at(second), "it is as it is".to_owned(), facts)
+    Alarm::new(key, "eu-west-1".to_owned(), at(second), "it is as it is".to_owned(), facts)
 }
 
 fn told(event: Event) -> Telling {
@@ -33,11 +33,11 @@ fn told(event: Event) -> Telling {
 }
 
 fn raising(alarm: &Alarm) -> Raising {
-    Raising { alarm: alarm.clone(), telling: told(Event::of_raised(alarm, "eu-west-1")) }
+    Raising { alarm: alarm.clone(), telling: told(Event::of_raised(alarm)) }
 }
 
 fn resolving(alarm: &Alarm, resolved_at: Timestamp) -> Resolving {
-    let event = Event::of_resolved(alarm, "eu-west-1", "it is over", resolved_at);
+    let event = Event::of_resolved(alarm, "it is over", resolved_at);
     Resolving {
         key: alarm.key.clone(),
         raised_at: alarm.raised_at,

@@ -15,7 +15,7 @@ const ROW: &str =
     ON CONFLICT DO UPDATE SET updated_at = updated_at RETURNING id";
 
 const OPEN: &str =
-    "INSERT INTO alarms (job, name, raised_at, message, facts) VALUES (?, ?, ?, ?, ?)
+    "INSERT INTO alarms (job, name, region, raised_at, message, facts) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING";
 
 pub(super) const CLOSE: &str = "DELETE FROM alarms WHERE name = ?5 AND raised_at = ?6 AND job = (
@@ -23,7 +23,7 @@ pub(super) const CLOSE: &str = "DELETE FROM alarms WHERE name = ?5 AND raised_at
     ) RETURNING job";
 
 const ALL: &str = "SELECT j.account, j.kind, j.workflow_name, j.job_id,
-        a.name, a.raised_at, a.message, a.facts
+        a.name, a.region, a.raised_at, a.message, a.facts
     FROM alarms a JOIN jobs j ON j.id = a.job WHERE ?1 IS NULL OR j.account = ?1";
 
 pub(super) async fn raise(
@@ -45,6 +45,7 @@ pub(super) async fn raise(
     let opened = sqlx::query(OPEN)
         .bind(row)
         .bind(alarm.key.name.as_str())
+        .bind(&alarm.region)
         .bind(alarm.raised_at.as_microsecond())
         .bind(&alarm.message)
         .bind(facts)
@@ -94,6 +95,7 @@ fn alarm(row: &SqliteRow) -> Result<Alarm, sqlx::Error> {
     let name = text("name")?.parse().map_err(|error| unreadable("name", error))?;
     Ok(Alarm {
         key: AlarmKey { name, subject: subject(row)? },
+        region: text("region")?.to_owned(),
         raised_at: instant(row.try_get("raised_at")?, "raised_at")?,
         message: text("message")?.to_owned(),
         facts: serde_json::from_str(text("facts")?).map_err(|error| unreadable("facts", error))?,

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ConnectOptions as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use super::alarms::subject;
+use super::alarms::{self, subject};
 use super::prune::job_key;
 use super::refusal::{refused, unusable};
 use super::statements::{instant, unreadable};
 use super::{SqliteStore, file, past_runs, refusal, schema};
-use crate::domain::{JobKind, PastRun, WorkflowKey};
+use crate::domain::{Alarm, JobKind, PastRun, WorkflowKey};
 use crate::store::{
     EventFilter, JobFilter, ListedDelivery, ListedEvent, ListedJob, SqliteConfig, StoreError,
 };
@@ -101,6 +101,17 @@ impl SqliteView {
         query.push(" ORDER BY e.recorded_at DESC, e.rowid DESC, d.notifier LIMIT ");
         query.push_bind(limit);
         self.read(query, listed_event).await
+    }
+
+    /// The alarms that are open: of one account, or of all.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn open_alarms(&mut self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        alarms::open(&mut self.connection, account)
+            .await
+            .map_err(|error| refused(&self.path, error))
     }
 
     /// The bytes that every delivery of an event sends.

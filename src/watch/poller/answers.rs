@@ -1,5 +1,7 @@
 //! What an answer means for what is asked next, and who is told of it.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Run;
@@ -53,12 +55,18 @@ impl Run {
     ) {
         let Some(job) = self.agenda.job(index) else { return };
         let (key, before) = (job.key.clone(), job.status);
+        let notifiers = Arc::clone(&job.notifiers);
         if before != status {
             self.jobs_gauge(state_label(before)).dec();
             self.jobs_gauge(state_label(status)).inc();
         }
         let Some((next, run)) = self.agenda.answered(index, status, told) else { return };
         self.keep(key.workflow(), run.into_iter().collect());
+        self.was_told(&key, &notifiers);
+        if let Some(status) = status {
+            self.was_seen(&key, status, &notifiers);
+        }
+        self.check_time(index);
         self.observer.polled(&key, Ok(observation), &next);
         self.tell_eta(index);
     }
@@ -76,12 +84,14 @@ impl Run {
     fn settle_failure(&mut self, index: JobIndex, error: &SourceError, now: Instant) {
         let Some(job) = self.agenda.job(index) else { return };
         let (key, status) = (job.key.clone(), job.status);
+        let (terms, notifiers) = (Arc::clone(&job.terms), Arc::clone(&job.notifiers));
         let Some((next, first)) = self.agenda.failed(index, error, now) else { return };
         tell_failed(&key, error, &next, first);
         if matches!(next, Next::GiveUp(_)) {
             self.jobs_gauge(state_label(status)).dec();
             self.jobs_gauge(given_up_label(error)).inc();
         }
+        self.was_refused(&key, (status, &terms, &notifiers), error, &next);
         self.observer.polled(&key, Err(error), &next);
     }
 

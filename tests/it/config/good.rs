@@ -10,7 +10,7 @@ use matchwatch::config::{
     NotifierSettings, Problems, Settings, StoreSettings, WatchSettings,
 };
 use matchwatch::domain::{
-    Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
+    AlarmRules, Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
 };
 use matchwatch::notify::{
     BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
@@ -93,6 +93,7 @@ fn a_watch_needs_only_a_workflow_and_job_ids() {
             discovery: None,
             notifiers: Vec::new(),
             gates: Gates::default(),
+            alarms: AlarmRules::OF_DAEMON,
         }]
     );
     assert_eq!(warnings, []);
@@ -127,6 +128,15 @@ fn a_start_is_a_word_or_a_moment() {
 fn every_key_is_taken_up() {
     let Loaded { settings, warnings } = load_fixture("good.full.toml").unwrap();
     assert_eq!(warnings, []);
+    let alarms = AlarmRules {
+        queued_longer_than: Some(secs(3_600)),
+        running_longer_than: Some(secs(21_600)),
+        running_longer_than_usual: Some(1.5),
+        usual_needs_runs: 5,
+        lost: false,
+        access_denied: false,
+        watch_broken: true,
+    };
     assert_eq!(
         settings,
         Settings {
@@ -201,6 +211,12 @@ fn every_key_is_taken_up() {
                         min_match_ids: Some(1_000),
                         min_processed: Some(0),
                     },
+                    alarms: AlarmRules {
+                        queued_longer_than: None,
+                        running_longer_than_usual: Some(2.0),
+                        lost: true,
+                        ..alarms
+                    },
                 },
                 // The same job id in another account is another job.
                 WatchSettings {
@@ -211,6 +227,7 @@ fn every_key_is_taken_up() {
                     discovery: None,
                     notifiers: Vec::new(),
                     gates: Gates { max_unprocessed: Some(Amount::Records(12)), ..Gates::default() },
+                    alarms,
                 },
                 // And so is that of another kind.
                 WatchSettings {
@@ -221,6 +238,7 @@ fn every_key_is_taken_up() {
                     discovery: None,
                     notifiers: Vec::new(),
                     gates: Gates::default(),
+                    alarms,
                 },
                 WatchSettings {
                     account: "production".into(),
@@ -234,6 +252,7 @@ fn every_key_is_taken_up() {
                     }),
                     notifiers: Vec::new(),
                     gates: Gates::default(),
+                    alarms,
                 },
                 WatchSettings {
                     account: "production".into(),
@@ -247,6 +266,7 @@ fn every_key_is_taken_up() {
                     }),
                     notifiers: vec!["lines".into()],
                     gates: Gates::default(),
+                    alarms,
                 },
             ],
             notifiers: vec![

@@ -26,6 +26,7 @@ fn known_keys() -> Vec<(String, String)> {
         ("[tls]", ""),
         ("[store]", ""),
         ("[poll]", ""),
+        ("[alarms]", ""),
         ("[discovery]", ""),
         ("[deliver]", ""),
         ("[serve]", ""),

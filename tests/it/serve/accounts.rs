@@ -28,6 +28,8 @@ fn watch_in(account: &str, job: &str) -> String {
 fn home(endpoint: &str, sts: &Sts, keys: &str, more: &str) -> Home {
     Home::new(endpoint, more)
         .with("MATCHWATCH__ACCOUNT__0__NO_SIGN_REQUEST", "false")
+        // Only jobs are told of here.
+        .with("MATCHWATCH__ALARMS__ACCESS_DENIED", "false")
         .with("MATCHWATCH__ACCOUNT__0__ROLE_ARN", &role("main"))
         .with("AWS_EC2_METADATA_DISABLED", "true")
         .with("AWS_ENDPOINT_URL_STS", sts.url())

@@ -53,14 +53,20 @@ fn alarms() -> impl Iterator<Item = Event> {
     AlarmName::ALL.into_iter().flat_map(move |name| {
         let now = Timestamp::UNIX_EPOCH;
         let alarm = |subject, facts| {
-            Alarm::new(AlarmKey { name, subject }, now, "something is wrong".to_owned(), facts)
+            Alarm::new(
+                AlarmKey { name, subject },
+                "eu-west-1".to_owned(),
+                now,
+                "something is wrong".to_owned(),
+                facts,
+            )
         };
         let of_job = alarm(Subject::from(job_key(JobKind::Matching)), facts.clone());
         let of_account = alarm(Subject::Account("main".into()), AlarmFacts::default());
         [
-            Event::of_raised(&of_job, "eu-west-1"),
-            Event::of_raised(&of_account, "eu-west-1"),
-            Event::of_resolved(&of_account, "eu-west-1", "all is well", now),
+            Event::of_raised(&of_job),
+            Event::of_raised(&of_account),
+            Event::of_resolved(&of_account, "all is well", now),
         ]
     })
 }

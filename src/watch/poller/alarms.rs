@@ -1,0 +1,176 @@
+//! What answers, errors and the time that passes mean for alarms.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+
+use super::Run;
+use crate::backoff::Backoff;
+use crate::domain::{Alarm, AlarmFacts, AlarmKey, AlarmName, JobKey, JobStatus, Subject};
+use crate::source::SourceError;
+use crate::watch::alarms::{Alarms, Entry, Overdue, judge};
+use crate::watch::roster::JobIndex;
+use crate::watch::seen::Seen;
+use crate::watch::{Next, Terms};
+
+/// Whom to tell of a job.
+type Notifiers = Arc<[Arc<str>]>;
+
+impl Run {
+    /// Takes up the alarms that were open before. Waits for a store that is out of order, until shutdown.
+    pub(super) async fn take_up_alarms(&mut self) {
+        let mut backoff = Backoff::new(self.backoff);
+        let shutdown = self.shutdown.clone();
+        loop {
+            match self.context.store.open_alarms(Some(&self.context.account)).await {
+                Ok(open) => {
+                    self.alarms = Alarms::new(open);
+                    return;
+                }
+                Err(error) => {
+                    self.context.metrics.store_errors.with_label_values(&["alarm"]).inc();
+                    tracing::error!(%error, "open alarms cannot be read; trying again");
+                }
+            }
+            self.heartbeat.beat();
+            if shutdown.run_until_cancelled(sleep(backoff.next_delay())).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the time of those jobs that are due for it. Returns when the next one is.
+    pub(super) fn check_times(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(index) = self.alarms.next_due(now) {
+            self.check_time(index);
+        }
+        self.alarms.next_check()
+    }
+
+    /// Raises what the job's time calls for, and plans the next look at it.
+    pub(super) fn check_time(&mut self, index: JobIndex) {
+        let Some(job) = self.agenda.job(index) else { return };
+        if !job.terms.alarms.have_limits() {
+            return;
+        }
+        let seen = Seen::of(&*self.context.clock);
+        let Some(timed) = self.agenda.timed(index, seen) else { return };
+        let judged = judge(&job.terms.alarms, timed);
+        if let Some(again_in) = judged.again_in
+            && let Some(again_at) = seen.now.checked_add(again_in)
+        {
+            self.alarms.check_at(index, again_at);
+        }
+        if judged.overdue.is_empty() {
+            return;
+        }
+        let (key, notifiers) = (job.key.clone(), Arc::clone(&job.notifiers));
+        let (queue_position, job_ahead) = self.agenda.standing_in_queue(index);
+        for Overdue { name, message, facts } in judged.overdue {
+            let facts = AlarmFacts { queue_position, job_ahead: job_ahead.clone(), ..facts };
+            self.raise(name, key.clone().into(), message, facts, &notifiers);
+        }
+    }
+
+    /// A job was seen in `status`, by an answer or, when it is taken in, by what is recorded of it.
+    pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus, notifiers: &Notifiers) {
+        let over = match status.is_terminal() {
+            true => format!("the job has ended: {status}"),
+            false => format!("the job is {status} now"),
+        };
+        if status != JobStatus::Queued {
+            self.resolve(AlarmName::QueuedTooLong, || job.clone().into(), &over, notifiers);
+        }
+        if status != JobStatus::Running {
+            for name in [AlarmName::RunningTooLong, AlarmName::RunningLongerThanUsual] {
+                self.resolve(name, || job.clone().into(), &over, notifiers);
+            }
+        }
+    }
+
+    /// The service told of a job: it is not lost, and whoever asks is allowed to.
+    pub(super) fn was_told(&mut self, job: &JobKey, notifiers: &Notifiers) {
+        let found = "the service tells of the job again";
+        for name in [AlarmName::Lost, AlarmName::WatchBroken] {
+            self.resolve(name, || job.clone().into(), found, notifiers);
+        }
+        self.was_admitted(job, notifiers);
+    }
+
+    /// The service would not tell of a job.
+    pub(super) fn was_refused(
+        &mut self,
+        job: &JobKey,
+        (status, terms, notifiers): (Option<JobStatus>, &Terms, &Notifiers),
+        error: &SourceError,
+        next: &Next,
+    ) {
+        let rules = &terms.alarms;
+        let facts = AlarmFacts { status, error: Some(error.to_string()), ..AlarmFacts::default() };
+        let gave_up = matches!(next, Next::GiveUp(_));
+        match error {
+            SourceError::AccessDenied { .. } if rules.access_denied => {
+                let workflow = job.workflow();
+                let message = format!("access to workflow {workflow} is denied");
+                let facts = AlarmFacts { status: None, ..facts };
+                let subject = Subject::Workflow(workflow);
+                self.raise(AlarmName::AccessDenied, subject, message, facts, notifiers);
+            }
+            SourceError::NotFound { .. } => {
+                // Whoever is not allowed to ask is not told that.
+                self.was_admitted(job, notifiers);
+                if gave_up && rules.lost {
+                    let message =
+                        "the service does not know the job: it is not asked about any more"
+                            .to_owned();
+                    self.raise(AlarmName::Lost, job.clone().into(), message, facts, notifiers);
+                }
+            }
+            SourceError::Invalid { .. } if gave_up && rules.watch_broken => {
+                let message =
+                    "the service calls the question about the job wrong: it is not asked about any more"
+                        .to_owned();
+                self.raise(AlarmName::WatchBroken, job.clone().into(), message, facts, notifiers);
+            }
+            _ => {}
+        }
+    }
+
+    fn was_admitted(&mut self, job: &JobKey, notifiers: &Notifiers) {
+        let subject = || Subject::Workflow(job.workflow());
+        self.resolve(AlarmName::AccessDenied, subject, "access is granted again", notifiers);
+    }
+
+    fn raise(
+        &mut self,
+        name: AlarmName,
+        subject: Subject,
+        message: String,
+        facts: AlarmFacts,
+        notifiers: &Notifiers,
+    ) {
+        let (key, region) = (AlarmKey { name, subject }, self.context.region.clone());
+        let alarm = Alarm::new(key, region, self.context.clock.now(), message, facts);
+        let entry = self.alarms.raise(alarm, notifiers);
+        self.write_down(entry);
+    }
+
+    fn resolve(
+        &mut self,
+        name: AlarmName,
+        subject: impl FnOnce() -> Subject,
+        message: &str,
+        notifiers: &Notifiers,
+    ) {
+        let over = (self.context.clock.now(), message);
+        let entry = self.alarms.resolve(name, subject, over, notifiers);
+        self.write_down(entry);
+    }
+
+    fn write_down(&self, entry: Option<Entry>) {
+        if let Some(entry) = entry {
+            // The clerk is there for as long as the loop is.
+            let _ = self.entries.send(entry);
+        }
+    }
+}
