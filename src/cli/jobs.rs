@@ -9,8 +9,8 @@ use super::listing::{
     DELIVERY_COLUMNS, EventRow, Format, JobRow, ListArgs, delivery_cells, json_lines, plain, print,
     second, short_type, table,
 };
-use super::{Exit, Failure};
-use crate::domain::JobStatus;
+use super::{Exit, Failure, kind};
+use crate::domain::{JobKind, JobStatus};
 use crate::store::{EventFilter, JobFilter, ListedEvent, ListedJob};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,10 @@ struct List {
     /// Only jobs in this status, as the API writes it
     #[arg(long, value_name = "STATUS", ignore_case = true, value_parser = status)]
     status: Option<JobStatus>,
+
+    /// Only jobs of this kind
+    #[arg(long, value_name = "KIND", value_parser = kind::parser())]
+    kind: Option<JobKind>,
 
     /// Only jobs of this workflow
     #[arg(long, value_name = "NAME")]
@@ -74,7 +78,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn list(args: List) -> Result<Exit, Failure> {
-    let filter = JobFilter { job_id: None, status: args.status, workflow_name: args.workflow_name };
+    let List { status, kind, workflow_name, .. } = args;
+    let filter = JobFilter { job_id: None, status, kind, workflow_name };
     let mut view = args.config.look_inside().await?;
     let mut found = view.jobs(&filter, args.list.asked()).await.map_err(Failure::usage)?;
     args.list.cut(&mut found);
@@ -116,13 +121,15 @@ fn status(name: &str) -> Result<JobStatus, String> {
         .map_err(|_| "write QUEUED, RUNNING, SUCCEEDED or FAILED".to_owned())
 }
 
-const JOB_COLUMNS: [&str; 6] = ["CHANGED", "ACCOUNT", "WORKFLOW", "JOB", "STATUS", "FIRST SEEN"];
+const JOB_COLUMNS: [&str; 7] =
+    ["CHANGED", "ACCOUNT", "KIND", "WORKFLOW", "JOB", "STATUS", "FIRST SEEN"];
 
 fn jobs_text(jobs: &[ListedJob]) -> String {
     let row = |listed: &ListedJob| {
         [
             second(listed.updated_at),
             plain(&listed.job.account),
+            listed.job.kind.as_str().to_owned(),
             plain(&listed.job.workflow_name),
             plain(&listed.job.job_id),
             listed.status.as_str().to_owned(),

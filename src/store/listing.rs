@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::domain::{JobKey, JobStatus, Subject, UnknownName};
+use crate::domain::{JobKey, JobKind, JobStatus, Subject, UnknownName};
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct EventFilter {
     pub notifier: Option<String>,
     /// The job that the event tells of.
     pub job_id: Option<String>,
+    /// The kind of that job.
+    pub kind: Option<JobKind>,
     /// The workflow of that job.
     pub workflow_name: Option<String>,
 }
@@ -71,6 +73,8 @@ pub struct JobFilter {
     pub job_id: Option<String>,
     /// Its status.
     pub status: Option<JobStatus>,
+    /// Its kind.
+    pub kind: Option<JobKind>,
     /// Its workflow.
     pub workflow_name: Option<String>,
 }

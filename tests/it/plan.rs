@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use matchwatch::simulator::Kind;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -151,4 +152,41 @@ async fn a_plan_for_a_workflow_is_that_of_the_configuration_and_flags_win() {
     // Nine and a half planned questions in a hundred seconds are all that this budget allows.
     let poor = home.with("MATCHWATCH__ACCOUNT__0__GET_RATE", "0.1");
     assert_eq!(figures(&poor, &["--min-interval", "2s"]).await, [5.0, 10.526, 180.0]);
+}
+
+#[tokio::test]
+async fn what_is_learned_of_a_matching_workflow_is_not_that_of_an_id_mapping_one_of_its_name() {
+    let service = Service::start().await;
+    // A job that is held at its end ran from its submission on.
+    let (hour, minutes) = (Duration::from_mins(60), Duration::from_mins(9));
+    service.ended_job("customers", hour, hour);
+    service.ended_job_of(Kind::IdMapping, "customers", minutes, minutes);
+    let jobs = [Kind::Matching, Kind::IdMapping].map(|kind| service.job_of(kind, "customers"));
+    let watches = format!(
+        "{}{}kind = \"id-mapping\"\n{STDOUT}",
+        watch("customers", &[&jobs[0]]),
+        watch("customers", &[&jobs[1]])
+    );
+    let home = Home::new(service.url(), &watches);
+    let mut daemon = home.serve().await;
+    for lists in [LISTS, &LISTS.replace("Matching", "IdMapping")] {
+        soon("a list", async { while daemon.metric(lists).await != Some(1.0) {} }).await;
+    }
+    for _ in 0..2 {
+        daemon.event().await;
+    }
+    assert_eq!(daemon.stop().await.code, Some(0));
+
+    let command = ["plan", "--workflow-name", "customers", "--output", "json"];
+    let unclear = home.run(&command).await;
+    assert_eq!(unclear.status.code(), Some(2));
+    let complaint = String::from_utf8(unclear.stderr).unwrap();
+    assert!(complaint.contains("choose with --kind"), "{complaint}");
+    for (kind, ran) in [("matching", 3_600.0), ("id-mapping", 540.0)] {
+        let output = home.run(&[&command[..], &["--kind", kind]].concat()).await;
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(shown["runs"], 1, "{kind}");
+        let median = shown["runTimeSeconds"]["p50"].as_f64().unwrap();
+        assert!((0.5..2.0).contains(&(median / ran)), "{kind}: {median}");
+    }
 }

@@ -5,7 +5,8 @@ use crate::cli::listing::{
     DELIVERY_COLUMNS, EventRow, Format, ListArgs, delivery_cells, json_lines, plain, print, second,
     short_type, table,
 };
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, kind};
+use crate::domain::JobKind;
 use crate::store::{DeliveryState, EventFilter, ListedEvent};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID")]
     job_id: Option<String>,
 
+    /// Only events of jobs of this kind
+    #[arg(long, value_name = "KIND", value_parser = kind::parser())]
+    kind: Option<JobKind>,
+
     /// Only events of this workflow's jobs
     #[arg(long, value_name = "NAME")]
     workflow_name: Option<String>,
@@ -39,6 +44,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         state: args.state,
         notifier: args.notifier,
         job_id: args.job_id,
+        kind: args.kind,
         workflow_name: args.workflow_name,
     };
     let mut view = args.config.look_inside().await?;

@@ -13,9 +13,9 @@ use anyhow::{Context, anyhow};
 
 use super::config_args::ConfigArgs;
 use super::listing::{Format, json_lines, plain, print};
-use super::{Exit, Failure};
+use super::{Exit, Failure, kind};
 use crate::config::StoreSettings;
-use crate::domain::WorkflowKey;
+use crate::domain::{JobKind, WorkflowKey};
 use crate::watch::cadence::RunTimes;
 use crate::{app, duration};
 use rule::Rule;
@@ -26,6 +26,10 @@ pub(super) struct Args {
     /// Takes the run times of this workflow, as the daemon learned them, from the database that the configuration names
     #[arg(long, value_name = "NAME", conflicts_with = "run_times")]
     workflow_name: Option<String>,
+
+    /// The kind of that workflow's jobs, where there is one of each kind of that name
+    #[arg(long, value_name = "KIND", requires = "workflow_name", value_parser = kind::parser())]
+    kind: Option<JobKind>,
 
     /// The account of that workflow, where several have one of that name
     #[arg(long, value_name = "NAME", requires = "workflow_name")]
@@ -73,7 +77,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let (past, rule) = match &args.workflow_name {
         Some(name) => {
             let polling = args.config.load_polling()?;
-            let (workflow, past) = learned(&polling.store, name, args.account.as_deref()).await?;
+            let (workflow, past) =
+                learned(&polling.store, name, args.kind, args.account.as_deref()).await?;
             (past, Rule::configured(&args, &polling, &workflow)?)
         }
         None => {
@@ -99,11 +104,15 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
 async fn learned(
     store: &StoreSettings,
     workflow_name: &str,
+    kind: Option<JobKind>,
     account: Option<&str>,
 ) -> Result<(WorkflowKey, Vec<Duration>), Failure> {
     let mut view = app::look_inside(store).await.map_err(Failure::usage)?;
     let mut runs = view.past_runs(workflow_name).await.map_err(Failure::usage)?;
-    runs.retain(|(workflow, _)| account.is_none_or(|account| *workflow.account == *account));
+    runs.retain(|(workflow, _)| {
+        kind.is_none_or(|kind| workflow.kind == kind)
+            && account.is_none_or(|account| *workflow.account == *account)
+    });
     let Some((first, _)) = runs.first() else {
         let error = anyhow!(
             "no job of workflow {} is known to have ended; `serve` learns it as jobs end",
@@ -111,6 +120,12 @@ async fn learned(
         );
         return Err(Failure { exit: Exit::NotFound, error });
     };
+    if runs.iter().any(|(other, _)| other.kind != first.kind) {
+        return Err(Failure::usage(anyhow!(
+            "there is a matching and an ID mapping workflow {}: choose with --kind",
+            plain(workflow_name)
+        )));
+    }
     if let Some((other, _)) = runs.iter().find(|(workflow, _)| workflow != first) {
         return Err(Failure::usage(anyhow!(
             "the accounts {} and {} both have a workflow {}: choose with --account",

@@ -13,11 +13,11 @@ use crate::duration;
 #[serde(rename_all = "camelCase")]
 struct CliJob<'a> {
     job_id: &'a str,
+    status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cli_time")]
     start_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cli_time")]
     end_time: Option<Timestamp>,
-    status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: &'a Option<Box<JobMetrics>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,9 +33,9 @@ pub(super) fn json(job: &JobKey, observation: &Observation) -> String {
     let details = &observation.details;
     let job = CliJob {
         job_id: &job.job_id,
+        status: observation.status.as_str(),
         start_time: details.start_time,
         end_time: details.end_time,
-        status: observation.status.as_str(),
         metrics: &details.metrics,
         error_details: &details.error_details,
         output_source_config: &details.output_source_config,

@@ -11,7 +11,7 @@ use super::prune::job_key;
 use super::refusal::{refused, unusable};
 use super::statements::{instant, unreadable};
 use super::{SqliteStore, file, past_runs, refusal, schema};
-use crate::domain::{PastRun, WorkflowKey};
+use crate::domain::{JobKind, PastRun, WorkflowKey};
 use crate::store::{
     EventFilter, JobFilter, ListedDelivery, ListedEvent, ListedJob, SqliteConfig, StoreError,
 };
@@ -96,6 +96,7 @@ impl SqliteView {
         narrow(&mut query, "d.state", filter.state.map(|state| state.as_str()));
         narrow(&mut query, "d.notifier", filter.notifier.as_deref());
         narrow(&mut query, "j.job_id", filter.job_id.as_deref());
+        narrow(&mut query, "j.kind", filter.kind.map(JobKind::as_str));
         narrow(&mut query, "j.workflow_name", filter.workflow_name.as_deref());
         query.push(" ORDER BY e.recorded_at DESC, e.rowid DESC, d.notifier LIMIT ");
         query.push_bind(limit);
@@ -128,6 +129,7 @@ impl SqliteView {
         let mut query = QueryBuilder::new(JOBS);
         narrow(&mut query, "job_id", filter.job_id.as_deref());
         narrow(&mut query, "status", filter.status.map(|status| status.as_str()));
+        narrow(&mut query, "kind", filter.kind.map(JobKind::as_str));
         narrow(&mut query, "workflow_name", filter.workflow_name.as_deref());
         query.push(" ORDER BY updated_at DESC, id DESC LIMIT ");
         query.push_bind(limit);

@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
+use matchwatch::simulator::Kind;
 use matchwatch::simulator::Status::{Running, Succeeded};
+use serde_json::json;
 
 use super::{complaint, given_up, home, rows};
 use crate::support::daemon::{Home, watch};
@@ -62,6 +64,33 @@ async fn events_and_jobs_are_listed_beside_the_running_daemon() {
     assert_eq!(text.lines().count(), 7, "{text}");
     let text = String::from_utf8(home.run(&["jobs", "show", &ended]).await.stdout).unwrap();
     assert!(text.contains("SUCCEEDED") && text.contains("answered 410"), "{text}");
+}
+
+#[tokio::test]
+async fn jobs_and_events_of_one_kind_are_listed_alone() {
+    let service = Service::start().await;
+    let (matching, mapping) =
+        (service.job("customers"), service.job_of(Kind::IdMapping, "customers"));
+    let watches = format!(
+        "{}{}kind = \"id-mapping\"\n",
+        watch("customers", &[&matching]),
+        watch("customers", &[&mapping])
+    );
+    let home = Home::new(service.url(), &watches);
+    let mut daemon = home.serve().await;
+    for _ in 0..2 {
+        daemon.event().await;
+    }
+    daemon.stop().await;
+    for (kind, job) in [("matching", &matching), ("id-mapping", &mapping)] {
+        for list in [["jobs", "list"], ["events", "list"]] {
+            let listed = rows(&home, &[&list[..], &["--kind", kind]].concat()).await;
+            assert_eq!(listed.len(), 1, "{list:?} {kind}");
+            assert_eq!((&listed[0]["jobId"], &listed[0]["kind"]), (&json!(job), &json!(kind)));
+        }
+    }
+    let text = String::from_utf8(home.run(&["jobs", "list"]).await.stdout).unwrap();
+    assert!(text.contains(" KIND ") && text.contains(" id-mapping "), "{text}");
 }
 
 #[tokio::test]

@@ -61,13 +61,24 @@ impl Service {
         self.simulator.add_jobs(&spec).unwrap().remove(0)
     }
 
-    /// Adds a job that was submitted so long ago, ran for so long, and has ended.
+    /// Adds a matching job that was submitted so long ago, ran for so long, and has ended.
     pub(crate) fn ended_job(&self, workflow: &str, submitted_ago: Duration, ran: Duration) {
+        self.ended_job_of(Kind::Matching, workflow, submitted_ago, ran);
+    }
+
+    /// The same for a workflow of this kind.
+    pub(crate) fn ended_job_of(
+        &self,
+        kind: Kind,
+        workflow: &str,
+        submitted_ago: Duration,
+        ran: Duration,
+    ) {
         let spec = JobSpec {
             status: Some(Status::Succeeded),
             submitted_ago,
             duration: Some(Distribution::Fixed(ran)),
-            ..JobSpec::of(Kind::Matching, workflow)
+            ..JobSpec::of(kind, workflow)
         };
         self.simulator.add_jobs(&spec).unwrap();
     }
