@@ -11,7 +11,7 @@
 
 #![expect(
     clippy::expect_used,
-    clippy::print_stdout,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a helper of a test ends where a step fails, and says what was measured"
 )]
