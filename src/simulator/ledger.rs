@@ -57,6 +57,28 @@ impl Ended {
     }
 }
 
+/// A job, and when the first answer told that there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstSight {
+    /// The family of its workflow.
+    pub kind: Kind,
+    /// The name of its workflow.
+    pub workflow: String,
+    /// Its id.
+    pub job_id: String,
+    /// When it was submitted, in real time; the simulator's start, if that was before.
+    pub submitted: Instant,
+    /// When the first genuine answer was made that told of it, whatever its status.
+    pub first_served: Option<Instant>,
+}
+
+impl FirstSight {
+    /// Real time from the submission to the first answer that told of it.
+    pub fn delay(&self) -> Option<Duration> {
+        Some(self.first_served?.saturating_duration_since(self.submitted))
+    }
+}
+
 /// The simulator's notes.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -68,6 +90,12 @@ impl Ledger {
     /// Notes that an answer with this status of a job is made now.
     pub(super) fn served(&mut self, job: usize, status: Status, now: Instant) {
         self.first_served.entry((job, status)).or_insert(now);
+    }
+
+    /// When the first answer told of a job, whatever its status.
+    pub(super) fn first_sight(&self, job: usize) -> Option<Instant> {
+        let statuses = [Status::Queued, Status::Running, Status::Succeeded, Status::Failed];
+        statuses.into_iter().filter_map(|status| self.first_served(job, status)).min()
     }
 
     pub(super) fn first_served(&self, job: usize, status: Status) -> Option<Instant> {

@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub use chance::{Distribution, Share};
 pub use faults::{Answer, Denial, Faults, Script};
 pub use job::{Ending, Job, JobType, Metrics, Millis, Output, Status, StatusChange};
-pub use ledger::{Counts, Ended};
+pub use ledger::{Counts, Ended, FirstSight};
 pub use limits::{Limit, Limits};
 pub use operation::{Kind, Operation};
 pub use scenario::{
@@ -274,6 +274,22 @@ impl Simulator {
             })
         };
         state.world.jobs().iter().enumerate().filter_map(ended).collect()
+    }
+
+    /// Every job, and when the first answer told of it.
+    pub fn first_sights(&self) -> Vec<FirstSight> {
+        let state = &*self.present();
+        let sight = |(index, job): (usize, &Job)| {
+            let of = &state.world.workflows()[job.workflow].spec;
+            FirstSight {
+                kind: of.kind,
+                workflow: of.name.clone(),
+                job_id: job.id.clone(),
+                submitted: self.shared.clock.real(job.submitted_at),
+                first_served: state.ledger.first_sight(index),
+            }
+        };
+        state.world.jobs().iter().enumerate().map(sight).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

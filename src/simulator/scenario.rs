@@ -35,6 +35,9 @@ pub struct Scenario {
     pub account_id: String,
     /// How many jobs of each lane run at the same time.
     pub running_at_once: RunningAtOnce,
+    /// Simulated time from the start on in which others start jobs. Left out, they never cease.
+    #[serde(deserialize_with = "some_duration")]
+    pub starts_for: Option<Duration>,
     /// What a job's `startTime` tells.
     pub start_time_means: StartTimeMeans,
     /// Real time that passes before an answer is made.
@@ -62,6 +65,7 @@ impl Default for Scenario {
             region: "us-east-1".to_owned(),
             account_id: "123456789012".to_owned(),
             running_at_once: RunningAtOnce::default(),
+            starts_for: None,
             start_time_means: StartTimeMeans::default(),
             latency: Distribution::Fixed(Duration::ZERO),
             limits: Limits::new(),
@@ -72,6 +76,10 @@ impl Default for Scenario {
             answers: Vec::new(),
         }
     }
+}
+
+fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    crate::duration::deserialize(deserializer).map(Some)
 }
 
 /// What a job's `startTime` tells: the service's documentation leaves it open.

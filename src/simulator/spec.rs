@@ -25,6 +25,9 @@ pub struct WorkflowSpec {
     /// How long its jobs run.
     #[serde(default = "one_minute")]
     pub duration: Distribution,
+    /// Simulated time until others start its next job. Left out, nobody does.
+    #[serde(default)]
+    pub starts_every: Option<Distribution>,
     /// The share of its jobs that fail.
     #[serde(default)]
     pub failure_rate: Share,
@@ -47,6 +50,7 @@ impl WorkflowSpec {
             kind,
             resolution_type: ResolutionType::default(),
             duration,
+            starts_every: None,
             failure_rate: Share::default(),
             failure_message: failure_message(),
             metrics: None,

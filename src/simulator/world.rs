@@ -4,10 +4,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
 
 use rand::RngExt;
 
-use super::chance;
+use super::chance::{self, Stream};
 use super::job::{Ending, Fate, Job, JobType, Millis, Output, Status, StatusChange};
 use super::operation::Kind;
 use super::scenario::Scenario;
@@ -44,6 +45,10 @@ pub(super) struct World {
     jobs: Vec<Job>,
     by_id: HashMap<String, usize>,
     lanes: [Lane; 3],
+    /// When others start the next job of each workflow, soonest first.
+    starts: BinaryHeap<Reverse<(Millis, usize)>>,
+    /// After this they start none.
+    starts_end: Millis,
     now: Millis,
 }
 
@@ -53,6 +58,8 @@ pub(super) struct Workflow {
     pub(super) spec: WorkflowSpec,
     pub(super) arn: String,
     pub(super) jobs: Vec<usize>,
+    /// When others start jobs.
+    others: Stream,
     lane: usize,
 }
 
@@ -95,6 +102,7 @@ impl World {
                 spec.name
             ),
             lane: lane_of(spec),
+            others: chance::stream(seed, &format!("{}/{}/starts", spec.kind, spec.name)),
             spec: spec.clone(),
             jobs: Vec::new(),
         };
@@ -110,6 +118,8 @@ impl World {
             jobs: Vec::new(),
             by_id: HashMap::new(),
             lanes: [lane(), lane(), lane()],
+            starts: BinaryHeap::new(),
+            starts_end: scenario.starts_for.map_or(NEVER, |time| now.saturating_add(millis(time))),
             now: begins,
         };
         for job in oldest_first {
@@ -117,11 +127,40 @@ impl World {
             world.add_at(job, now.saturating_sub(ago(job)), now)?;
         }
         world.advance(now);
+        for workflow in 0..world.workflows.len() {
+            world.plan_start(workflow, now);
+        }
         Ok(world)
     }
 
     /// Lets everything happen that happens until `to`. Time never runs backwards.
     pub(super) fn advance(&mut self, to: Millis) {
+        while let Some(&Reverse((at, workflow))) = self.starts.peek()
+            && at <= to
+        {
+            self.starts.pop();
+            self.finish(at);
+            let of = &self.workflows[workflow].spec;
+            let spec = JobSpec::of(of.kind, &of.name);
+            self.submit(workflow, &spec, at);
+            self.plan_start(workflow, at);
+        }
+        self.finish(to);
+    }
+
+    /// Others start a workflow's next job, some time after this.
+    fn plan_start(&mut self, workflow: usize, after: Millis) {
+        let Workflow { spec, others, .. } = &mut self.workflows[workflow];
+        let wait = spec.starts_every.as_ref().and_then(|every| every.sample(others));
+        // At least a millisecond: time goes on.
+        let at = wait.map(|wait| after.saturating_add(millis(wait).max(1)));
+        if let Some(at) = at.filter(|at| *at <= self.starts_end) {
+            self.starts.push(Reverse((at, workflow)));
+        }
+    }
+
+    /// Lets jobs end, and those that wait begin, until `to`.
+    fn finish(&mut self, to: Millis) {
         for lane in &mut self.lanes {
             while let Some(&Reverse((end, index))) = lane.running.peek()
                 && end <= to
@@ -277,7 +316,7 @@ impl World {
             lane.waiting.push_back(index);
             fill(lane, &mut self.jobs, at);
             // A job of no length has ended already.
-            self.advance(at);
+            self.finish(at);
         }
         index
     }
@@ -291,7 +330,7 @@ impl World {
         let (high, low): (u64, u64) = (chance.random(), chance.random());
         let drawn = spec.duration.as_ref().unwrap_or(&of.duration).sample(&mut chance);
         let fails = of.failure_rate.hits(&mut chance);
-        let runs_for = drawn.map(|d| Millis::try_from(d.as_millis()).unwrap_or(NEVER));
+        let runs_for = drawn.map(millis);
         Job {
             id: spec.job_id.clone().unwrap_or_else(|| format!("{high:016x}{low:016x}")),
             workflow: index,
@@ -326,6 +365,10 @@ impl World {
 
 fn ago(job: &JobSpec) -> Millis {
     Millis::try_from(job.submitted_ago.as_millis()).unwrap_or(100 * 365 * DAY)
+}
+
+fn millis(time: Duration) -> Millis {
+    Millis::try_from(time.as_millis()).unwrap_or(NEVER)
 }
 
 /// Starts waiting jobs, first come first served, while the lane has room.

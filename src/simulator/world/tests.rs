@@ -247,3 +247,49 @@ proptest! {
         prop_assert!(begun.is_sorted());
     }
 }
+
+/// A workflow whose jobs others start, a minute apart on average, for an hour.
+fn started_by_others() -> Scenario {
+    let mut customers = WorkflowSpec::named(Kind::Matching, "customers", seconds(10));
+    customers.starts_every = Some(Distribution::Exponential { mean: Duration::from_secs(60) });
+    let mut suppliers = WorkflowSpec::named(Kind::Matching, "suppliers", seconds(20));
+    suppliers.starts_every = Some(Distribution::Fixed(Duration::from_secs(90)));
+    let starts_for = Some(Duration::from_secs(3_600));
+    Scenario { starts_for, ..scenario(vec![customers, suppliers]) }
+}
+
+#[test]
+fn others_start_jobs_at_their_times_and_cease_at_the_end() {
+    let mut world = world(&started_by_others());
+    world.advance(7_200 * SECOND);
+    let started = |name: &str| -> Vec<_> {
+        let workflow = world.find(Kind::Matching, name).unwrap();
+        let jobs = world.workflows()[workflow].jobs.iter();
+        jobs.map(|index| world.jobs()[*index].submitted_at / SECOND).collect()
+    };
+    let every_90_s: Vec<_> = (1..=40).map(|number| number * 90).collect();
+    assert_eq!(started("suppliers"), every_90_s);
+    let at_random = started("customers");
+    assert!((40..80).contains(&at_random.len()), "{at_random:?}");
+    assert!(at_random.is_sorted() && at_random.iter().all(|at| *at <= 3_600), "{at_random:?}");
+    assert!(world.jobs().iter().all(|job| job.status == Succeeded));
+}
+
+proptest! {
+    #[test]
+    fn what_others_start_does_not_depend_on_who_looks_when(looks in prop::collection::vec(0..400_000i64, 0..40)) {
+        let lives = |world: &World| -> Vec<_> {
+            let life = |job: &Job| (job.id.clone(), job.submitted_at, job.began_at, job.ended_at);
+            world.jobs().iter().map(life).collect()
+        };
+        let (mut seldom, mut often) = (world(&started_by_others()), world(&started_by_others()));
+        seldom.advance(7_200 * SECOND);
+        let mut at = 0;
+        for look in looks {
+            at += look;
+            often.advance(at.min(7_200 * SECOND));
+        }
+        often.advance(7_200 * SECOND);
+        prop_assert_eq!(lives(&seldom), lives(&often));
+    }
+}
