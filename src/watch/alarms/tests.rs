@@ -87,7 +87,7 @@ fn who_sets_no_limit_is_told_of_none() {
 #[test]
 fn what_is_overdue_says_by_how_much_and_since_when() {
     let overdue = judge(&rules(), after(timed(Queued, None), 3_725)).overdue.remove(0);
-    assert_eq!(overdue.message, "queued for 1h2m5s, and 1h is allowed");
+    assert_eq!(overdue.message, "queued for 1h 2m 5s, and 1h is allowed");
     assert_eq!(
         overdue.facts,
         AlarmFacts {
@@ -102,7 +102,7 @@ fn what_is_overdue_says_by_how_much_and_since_when() {
     let overdue = judge(&rules(), after(timed(Running, usual(600, 12)), 901)).overdue.remove(0);
     assert_eq!(
         overdue.message,
-        "running for 15m1s, and 15m is allowed: 1.5 times the 10m within which 95 of 100 jobs of the workflow end, by 12 \
+        "running for 15m 1s, and 15m is allowed: 1.5 times the 10m within which 95 of 100 jobs of the workflow end, by 12 \
          past runs"
     );
     let facts = overdue.facts;
