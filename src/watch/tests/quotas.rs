@@ -89,6 +89,10 @@ fn perfect_turns() -> Outcome {
     Outcome { delays, gets: gets as usize, pages: 0 }
 }
 
+/// The jitter comes from a seed, but timers go by whole milliseconds of a clock that starts anywhere between two: who is
+/// asked before whom differs from run to run, and single runs stray by a tenth.
+const RUNS: usize = 7;
+
 /// A call is worth hardly any delay: the budget alone limits.
 const HARDLY_ANY: Duration = Duration::from_millis(1);
 
@@ -108,8 +112,14 @@ async fn with_lists_every_end_is_told_about_as_soon_as_lists_can_tell_it() {
 async fn without_lists_delays_are_those_of_asking_about_each_in_turn() {
     let perfect = perfect_turns();
     for call_worth in [HARDLY_ANY, Duration::from_secs(1)] {
-        let outcome = follow_all(false, call_worth).await;
-        assert!(outcome.percentile(95) <= 1.15 * perfect.percentile(95), "{outcome} ({perfect})");
-        assert!(outcome.gets <= perfect.gets, "{outcome} ({perfect})");
+        let mut outcomes = Vec::new();
+        for _ in 0..RUNS {
+            let outcome = follow_all(false, call_worth).await;
+            assert!(outcome.gets <= perfect.gets, "{outcome} ({perfect})");
+            outcomes.push(outcome);
+        }
+        outcomes.sort_by(|one, other| one.percentile(95).total_cmp(&other.percentile(95)));
+        let median = &outcomes[RUNS / 2];
+        assert!(median.percentile(95) <= 1.15 * perfect.percentile(95), "{median} ({perfect})");
     }
 }
