@@ -161,8 +161,9 @@ impl Daemon {
             http.spawn(serve_http(listener, Arc::clone(&base.status), control, http_stop.clone()));
         }
         let settings = plan.settings.clone();
-        close_unwatched(&base, &settings).await;
+        // At once: what is asked over HTTP is about the crew's accounts and notifiers.
         let mut crew = Crew::start(base.clone(), plan, &stop);
+        close_unwatched(&base, &settings).await;
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
         let outcome = watch.keep(&stop).await;
