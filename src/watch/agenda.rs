@@ -64,7 +64,6 @@ pub(super) struct Agenda {
 /// A job is followed from now on.
 #[derive(Debug)]
 pub(super) struct Followed {
-    pub(super) index: JobIndex,
     /// Its workflow, if no other job of it is followed.
     pub(super) new_workflow: Option<WorkflowKey>,
 }
@@ -166,7 +165,7 @@ impl Agenda {
         let longest = self.limits_of(self.expected, rate).longest;
         let latest = now + longest.max(self.config.backoff.max);
         self.gets.schedule(index, ask_at.min(latest));
-        Some(Followed { index, new_workflow: is_new.then_some(key) })
+        Some(Followed { new_workflow: is_new.then_some(key) })
     }
 
     /// Where each job stands; one whose question was dropped is to be asked about at once.

@@ -210,8 +210,8 @@ impl Run {
         let Some(followed) = self.agenda.follow(job, Seen::of(&*self.context.clock)) else {
             return;
         };
+        // Its time is not looked at before it has answered: what was recorded by an earlier process may be long over.
         self.jobs_gauge(state_label(status)).inc();
-        self.check_time(followed.index);
         if let Some(workflow) = followed.new_workflow {
             self.look_up_past(workflow);
         }

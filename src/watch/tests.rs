@@ -1,6 +1,7 @@
 //! The poller against a service in the same process, in paused time.
 
 mod adversity;
+mod alarms;
 mod budget;
 mod clock;
 mod handover;

@@ -14,10 +14,11 @@ with DAG("match_customers_deferrable", schedule=None, params={"workflow": "custo
         task_id="start",
         # On one line, for XCom takes the last.
         bash_command='aws entityresolution start-matching-job --workflow-name "$WORKFLOW" --output json | tr -d "\\n"',
-        env={"WORKFLOW": "{{ params.workflow }}"},
+        # The CLI would send a start again whose answer is lost, which may start a second job.
+        env={"WORKFLOW": "{{ params.workflow }}", "AWS_MAX_ATTEMPTS": "1"},
         append_env=True,
         output_processor=json.loads,
-        retries=0,  # a retry would start a second job
+        retries=0,  # nor does Airflow
     )
 
     wait = MatchwatchJobSensor(

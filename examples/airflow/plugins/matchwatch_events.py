@@ -10,7 +10,7 @@ import json
 import os
 from datetime import timedelta
 
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowFailException
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseSensorOperator, Variable
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -88,7 +88,8 @@ class MatchwatchJobSensor(BaseSensorOperator):
         Variable.delete(variable_of(event["jobId"]))
         if event["status"] != "SUCCEEDED":
             reason = event.get("errorDetails", {}).get("errorMessage", "the service gave no reason")
-            raise AirflowException(f"job {event['jobId']} {event['status']}: {reason}")
+            # Not retried: the job has ended, and nothing more will be told of it.
+            raise AirflowFailException(f"job {event['jobId']} {event['status']}: {reason}")
         return event
 
 

@@ -110,7 +110,15 @@ impl EventBridge {
             Err(error) => return amazon::judge("EventBridge", &error, &HOPELESS),
         };
         if answer.failed_entry_count() == 0 {
-            return Outcome::Delivered;
+            // Another server at a wrong endpoint says yes to everything, and gives no id.
+            return match answer.entries().first().and_then(|taken| taken.event_id()) {
+                Some(_) => Outcome::Delivered,
+                None => Outcome::Retry {
+                    reason: "EventBridge answered without an event id; is the endpoint right?"
+                        .to_owned(),
+                    after: None,
+                },
+            };
         }
         let refused = answer.entries().iter().find(|entry| entry.error_code().is_some());
         let (code, message) = refused.map_or((None, None), |r| (r.error_code(), r.error_message()));

@@ -109,7 +109,12 @@ impl Sqs {
             request = request.message_group_id(group).message_deduplication_id(id);
         }
         match request.send().await {
-            Ok(_) => Outcome::Delivered,
+            Ok(answer) if answer.message_id().is_some() => Outcome::Delivered,
+            // Another server at a wrong endpoint says yes to everything, and gives no id.
+            Ok(_) => Outcome::Retry {
+                reason: "SQS answered without a message id; is the endpoint right?".to_owned(),
+                after: None,
+            },
             Err(error) => amazon::judge("SQS", &error, &HOPELESS),
         }
     }

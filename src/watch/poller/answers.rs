@@ -116,7 +116,10 @@ impl Run {
                         Step::Unknown => {
                             self.tell_ignored(job, summary.status.as_str(), Ignored::Unknown);
                         }
-                        Step::Unchanged => self.tell_eta(job),
+                        Step::Unchanged => {
+                            self.check_time(job);
+                            self.tell_eta(job);
+                        }
                         Step::Transition(_) => {}
                     }
                 }
