@@ -1,10 +1,10 @@
 //! A store that lives as long as the process.
 
 mod discovery;
+mod outbox;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use discovery::Discovery;
+use outbox::{Kind, Made, Outbox};
 
 use super::{
     Backlog, Change, Delivery, DeliveryId, PAST_RUNS_KEPT, Position, Pruned, Raising, Recorded,
     Resolving, Retention, Settlement, Standing, Store, StoreError, Telling,
 };
 use crate::domain::{
-    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, Message, PastRun, Redelivered,
+    Alarm, AlarmKey, FollowedWorkflow, JobKey, JobKind, JobStatus, PastRun, Redelivered,
     Redelivery, Subject, WatchKey, WorkflowKey,
 };
 
@@ -344,163 +345,6 @@ impl Kept {
             !is_over || told.contains(key) || retention.watched.contains(key)
         });
         size_before - size(self)
-    }
-}
-
-/// A delivery.
-#[derive(Debug)]
-struct Made {
-    subject: Subject,
-    attempts: u32,
-    created_at: Timestamp,
-    due_at: Timestamp,
-    message: Arc<Message>,
-}
-
-/// Whether a pending delivery stands in its subject's line, or beside it.
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    InLine,
-    Again,
-}
-
-/// A delivery that was made or given up.
-#[derive(Debug)]
-struct Settled {
-    made: Made,
-    is_dead: bool,
-    at: Timestamp,
-}
-
-/// The deliveries of one notifier.
-#[derive(Debug, Default)]
-struct Outbox {
-    pending: BTreeMap<DeliveryId, Made>,
-    settled: BTreeMap<DeliveryId, Settled>,
-    /// The pending deliveries of each subject, oldest first. No line is empty.
-    lines: HashMap<Subject, BTreeSet<DeliveryId>>,
-    /// The first of each line, and all that stand beside theirs, by due time.
-    firsts: BTreeSet<(Timestamp, DeliveryId)>,
-}
-
-impl Outbox {
-    fn push(&mut self, id: DeliveryId, kind: Kind, delivery: Made) {
-        if kind == Kind::Again {
-            self.firsts.insert((delivery.due_at, id));
-        } else {
-            let line = self.lines.entry(delivery.subject.clone()).or_default();
-            if line.is_empty() {
-                self.firsts.insert((delivery.due_at, id));
-            }
-            line.insert(id);
-        }
-        self.pending.insert(id, delivery);
-    }
-
-    fn push_again(&mut self, id: DeliveryId, now: Timestamp) {
-        let Some(Settled { made, .. }) = self.settled.remove(&id) else { return };
-        self.push(id, Kind::Again, Made { attempts: 0, created_at: now, due_at: now, ..made });
-    }
-
-    fn due(&self, now: Timestamp, limit: usize) -> Vec<Delivery> {
-        let due = self.firsts.range(..=(now, DeliveryId(i64::MAX))).take(limit);
-        due.filter_map(|(_, id)| {
-            let delivery = self.pending.get(id)?;
-            Some(Delivery {
-                id: *id,
-                attempts: delivery.attempts,
-                created_at: delivery.created_at,
-                message: Message::clone(&delivery.message),
-            })
-        })
-        .collect()
-    }
-
-    fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let later = (Bound::Excluded((now, DeliveryId(i64::MAX))), Bound::Unbounded);
-        self.firsts.range(later).next().map(|(due_at, _)| *due_at)
-    }
-
-    fn settle(&mut self, id: DeliveryId, settlement: &Settlement) {
-        let (is_dead, at) = match settlement {
-            Settlement::Retry { due_at, .. } => {
-                return self.postpone(id, to_the_microsecond(*due_at));
-            }
-            Settlement::Delivered { at } => (false, at),
-            Settlement::Dead { at, .. } => (true, at),
-        };
-        self.put_away(id, is_dead, *at);
-    }
-
-    fn hasten(&mut self, now: Timestamp, by: Duration, latest: Timestamp) -> u64 {
-        let waiting = self.pending.iter_mut().filter(|(_, made)| made.due_at > now);
-        let mut hastened = 0;
-        for (id, made) in waiting {
-            let earlier = made.due_at.checked_sub(by).unwrap_or(Timestamp::MIN);
-            let due_at = if made.attempts == 0 || earlier > latest { now } else { earlier };
-            if due_at == made.due_at {
-                continue;
-            }
-            if self.firsts.remove(&(made.due_at, *id)) {
-                self.firsts.insert((due_at, *id));
-            }
-            made.due_at = due_at;
-            hastened += 1;
-        }
-        hastened
-    }
-
-    fn abandon(&mut self, at: Timestamp, limit: usize) -> usize {
-        let waiting: Vec<DeliveryId> = self.pending.keys().take(limit).copied().collect();
-        waiting.iter().for_each(|id| self.put_away(*id, true, at));
-        waiting.len()
-    }
-
-    fn put_away(&mut self, id: DeliveryId, is_dead: bool, at: Timestamp) {
-        if let Some(made) = self.remove(id) {
-            let at = to_the_microsecond(at);
-            self.settled.insert(id, Settled { made, is_dead, at });
-        }
-    }
-
-    fn postpone(&mut self, id: DeliveryId, due_at: Timestamp) {
-        let Some(delivery) = self.pending.get_mut(&id) else { return };
-        if self.firsts.remove(&(delivery.due_at, id)) {
-            self.firsts.insert((due_at, id));
-        }
-        delivery.attempts += 1;
-        delivery.due_at = due_at;
-    }
-
-    fn remove(&mut self, id: DeliveryId) -> Option<Made> {
-        let delivery = self.pending.remove(&id)?;
-        let was_first = self.firsts.remove(&(delivery.due_at, id));
-        // One that stood beside the line leaves the line as it is.
-        let line = self.lines.get_mut(&delivery.subject).filter(|line| line.contains(&id));
-        if let Some(line) = line {
-            line.remove(&id);
-            match line.first() {
-                None => {
-                    self.lines.remove(&delivery.subject);
-                }
-                Some(next) if was_first => {
-                    if let Some(moved_up) = self.pending.get(next) {
-                        self.firsts.insert((moved_up.due_at, *next));
-                    }
-                }
-                Some(_) => {}
-            }
-        }
-        Some(delivery)
-    }
-
-    fn backlog(&self, notifier: &Arc<str>) -> Backlog {
-        Backlog {
-            notifier: Arc::clone(notifier),
-            pending: self.pending.len() as u64,
-            dead: self.settled.values().filter(|settled| settled.is_dead).count() as u64,
-            oldest_pending: self.pending.values().map(|delivery| delivery.created_at).min(),
-        }
     }
 }
 
