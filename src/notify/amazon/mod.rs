@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 
-pub(super) use publication::{Oversized, Publication, SIZE_LIMIT, TEST_GROUP, cut_to, group_id};
+pub(super) use publication::{
+    Oversized, Publication, SIZE_LIMIT, TEST_GROUP, as_services_take_it, cut_to, group_id,
+};
 pub(super) use refusal::{judge, judge_code};
 
 use crate::aws::{Access, Aws, Role, assume};
