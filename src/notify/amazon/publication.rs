@@ -1,6 +1,7 @@
 //! What SNS and SQS are given for an event: a body and its attributes, within their limits.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::mem;
 
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub(in crate::notify) struct Oversized {
 
 impl<'a> Publication<'a> {
     /// The type of every attribute.
-    pub(in crate::notify) const ATTRIBUTE_TYPE: &'static str = "String";
+    const ATTRIBUTE_TYPE: &'static str = "String";
 
     /// The event as it is if it fits, and else with a shorter error message and `truncated: true`.
     pub(in crate::notify) fn of(message: &'a Message) -> Result<Self, Oversized> {
@@ -60,6 +61,17 @@ impl<'a> Publication<'a> {
         let attributes =
             vec![("eventType", test.event.event_type.clone()), ("test", "true".to_owned())];
         Self { body: as_services_take_it(&test.body), attributes }
+    }
+
+    /// The attributes as an SDK takes them, which makes one of a type and a value.
+    pub(in crate::notify) fn attributes<A, E>(
+        &self,
+        make: impl Fn(&str, &str) -> Result<A, E>,
+    ) -> HashMap<String, A> {
+        let attributes = self.attributes.iter().filter_map(|(name, value)| {
+            Some(((*name).to_owned(), make(Self::ATTRIBUTE_TYPE, value).ok()?))
+        });
+        attributes.collect()
     }
 }
 
