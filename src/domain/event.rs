@@ -241,6 +241,11 @@ impl Event {
         }
     }
 
+    /// What an ID mapping job processes; no other has a type.
+    pub fn job_type(&self) -> Option<&str> {
+        Some(self.job()?.details.job_type.as_ref()?.as_str())
+    }
+
     /// What an event that tells of no status says, for people.
     pub fn message(&self) -> Option<String> {
         match &self.data {
