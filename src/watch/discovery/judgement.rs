@@ -12,7 +12,7 @@ use crate::domain::{JobSummary, ObservedStatus, Start};
 
 /// A job that started so little before the watch was first seen counts as new: the service's clock may be behind ours.
 const SKEW: Duration = Duration::from_secs(30);
-/// No clock is so wrong: a job that started so long before is known by its time, and its id is not kept.
+/// No clock is so wrong: a job that started, or ended, so long before is known by its times, and its id is not kept.
 const CERTAIN: Duration = Duration::from_hours(24);
 /// Jobs are forgotten by the time of their last change as we saw it, which the service may have told earlier.
 const FORGOTTEN_EARLY: Duration = Duration::from_hours(1);
@@ -105,10 +105,12 @@ impl Judgement {
     }
 
     fn is_certainly_old(&self, job: &JobSummary) -> bool {
-        let told_by = |start: Timestamp| start < before(self.from, CERTAIN);
-        // At first sight it may have been taken for being at work.
-        let counts = self.start != Start::Running || has_ended(job);
-        counts && job.start_time.is_some_and(told_by)
+        let is_long_before = |at: Timestamp| at < before(self.from, CERTAIN);
+        match self.start {
+            // What had not ended at first sight was taken, and may have ended since without a word of it being recorded.
+            Start::Running => has_ended(job) && job.end_time.is_some_and(is_long_before),
+            Start::New | Start::Ago(_) | Start::At(_) => job.start_time.is_some_and(is_long_before),
+        }
     }
 }
 
@@ -186,6 +188,19 @@ mod tests {
         assert_eq!(running.at_first(&job("RUNNING", -9 * DAY, None), forgotten(10)), Follow);
         assert_eq!(running.at_first(&job("QUEUED", -HOUR, None), forgotten(10)), Follow);
         assert_eq!(running.at_first(&job("SUCCEEDED", -HOUR, 5), forgotten(10)), PassOver);
+    }
+
+    #[test]
+    fn one_that_was_taken_at_first_for_being_at_work_is_taken_once_it_has_ended() {
+        let running = judgement(Start::Running);
+        let later =
+            |job, was_passed_over| running.later(&job, was_passed_over, forgotten(10 * DAY));
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, HOUR), false), Follow);
+        // It had ended, by a clock that is behind.
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, -HOUR), true), PassOver);
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, -2 * DAY), false), TooOld);
+        assert_eq!(running.at_first(&job("FAILED", -9 * DAY, -HOUR), forgotten(10)), PassOver);
+        assert_eq!(running.at_first(&job("FAILED", -9 * DAY, -2 * DAY), forgotten(10)), TooOld);
     }
 
     #[test]

@@ -41,6 +41,23 @@ async fn those_at_work_are_found_too_where_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_at_work_and_ends_before_it_ever_answers_is_found_by_the_next_start() {
+    let stage = Stage::new();
+    let three_days = 3.0 * DAY.as_secs_f64();
+    stage.service.job("customers", "ended", -three_days, -100.0);
+    stage.service.job("customers", "at-work", -three_days, 900.0);
+    let rules = [Stage::rule("customers", Start::Running)];
+    let mut running = stage.start(&rules);
+    sleep(10 * MINUTE).await;
+    assert_eq!(running.found(), ["at-work"]);
+    assert_eq!(running.stop().await, [] as [&str; 0]);
+    sleep(10 * MINUTE).await;
+    let mut running = stage.start(&rules);
+    sleep(10 * MINUTE).await;
+    assert_eq!(running.found(), ["at-work"], "nothing is recorded of it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn jobs_since_a_moment_in_the_past_are_found_whatever_became_of_them() {
     let stage = Stage::new();
     stage.service.job("customers", "before", -7_300.0, 900.0);
