@@ -17,6 +17,8 @@ mod reload;
 mod retention;
 mod retirement;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,6 @@ pub use inspection::{Inspection, MissingPermission, Subject, Trouble, TroubleKin
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 
-use alarms::close_unwatched;
 use control::DaemonControl;
 use crew::Crew;
 use outbox::send_again;
@@ -163,7 +164,6 @@ impl Daemon {
         let settings = plan.settings.clone();
         // At once: what is asked over HTTP is about the crew's accounts and notifiers.
         let mut crew = Crew::start(base.clone(), plan, &stop);
-        close_unwatched(&base, &settings).await;
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
         let outcome = watch.keep(&stop).await;
@@ -219,7 +219,6 @@ impl Watch {
             Ok((plan, warnings)) => {
                 self.settings = plan.settings.clone();
                 self.crew.hand_over(plan).await?;
-                close_unwatched(&self.base, &self.settings).await;
                 self.base.metrics.config_accepted(self.base.clock.now());
                 for warning in warnings {
                     tracing::warn!("{warning}");

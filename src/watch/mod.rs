@@ -35,6 +35,7 @@ mod workflow;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use alarms::{Clerk, Entry};
 use cadence::{Eta, Limits};
 pub use discovery::{Discovery, Rule};
 use follow_up::Record;

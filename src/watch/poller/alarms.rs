@@ -72,29 +72,22 @@ impl Run {
         }
     }
 
-    /// A job was seen in `status`, by an answer or, when it is taken in, by what is recorded of it.
-    pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus, notifiers: &Notifiers) {
-        let over = match status.is_terminal() {
-            true => format!("the job has ended: {status}"),
-            false => format!("the job is {status} now"),
-        };
-        if status != JobStatus::Queued {
-            self.resolve(AlarmName::QueuedTooLong, || job.clone().into(), &over, notifiers);
-        }
-        if status != JobStatus::Running {
-            for name in [AlarmName::RunningTooLong, AlarmName::RunningLongerThanUsual] {
-                self.resolve(name, || job.clone().into(), &over, notifiers);
+    /// A job was seen in `status`.
+    pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus) {
+        for name in AlarmName::ALL {
+            if let Some(over) = name.over_in(status) {
+                self.resolve(name, || job.clone().into(), &over);
             }
         }
     }
 
     /// The service told of a job: it is not lost, and whoever asks is allowed to.
-    pub(super) fn was_told(&mut self, job: &JobKey, notifiers: &Notifiers) {
+    pub(super) fn was_told(&mut self, job: &JobKey) {
         let found = "the service tells of the job again";
         for name in [AlarmName::Lost, AlarmName::WatchBroken] {
-            self.resolve(name, || job.clone().into(), found, notifiers);
+            self.resolve(name, || job.clone().into(), found);
         }
-        self.was_admitted(job, notifiers);
+        self.was_admitted(job);
     }
 
     /// The service would not tell of a job.
@@ -108,6 +101,9 @@ impl Run {
         let rules = &terms.alarms;
         let facts = AlarmFacts { status, error: Some(error.to_string()), ..AlarmFacts::default() };
         let gave_up = matches!(next, Next::GiveUp(_));
+        if gave_up {
+            self.was_given_up(job);
+        }
         match error {
             SourceError::AccessDenied { .. } if rules.access_denied => {
                 let workflow = job.workflow();
@@ -118,7 +114,7 @@ impl Run {
             }
             SourceError::NotFound { .. } => {
                 // Whoever is not allowed to ask is not told that.
-                self.was_admitted(job, notifiers);
+                self.was_admitted(job);
                 if gave_up && rules.lost {
                     let message =
                         "the service does not know the job: it is not asked about any more"
@@ -136,9 +132,17 @@ impl Run {
         }
     }
 
-    fn was_admitted(&mut self, job: &JobKey, notifiers: &Notifiers) {
+    /// Nobody looks at the time of a job any more that nobody asks about.
+    fn was_given_up(&mut self, job: &JobKey) {
+        let over = "the job is not asked about any more";
+        for name in AlarmName::OF_TIME {
+            self.resolve(name, || job.clone().into(), over);
+        }
+    }
+
+    fn was_admitted(&mut self, job: &JobKey) {
         let subject = || Subject::Workflow(job.workflow());
-        self.resolve(AlarmName::AccessDenied, subject, "access is granted again", notifiers);
+        self.resolve(AlarmName::AccessDenied, subject, "access is granted again");
     }
 
     fn raise(
@@ -151,19 +155,13 @@ impl Run {
     ) {
         let (key, region) = (AlarmKey { name, subject }, self.context.region.clone());
         let alarm = Alarm::new(key, region, self.context.clock.now(), message, facts);
-        let entry = self.alarms.raise(alarm, notifiers);
+        let notifiers = self.context.routing.listeners(notifiers);
+        let entry = self.alarms.raise(Alarm { notifiers, ..alarm });
         self.write_down(entry);
     }
 
-    fn resolve(
-        &mut self,
-        name: AlarmName,
-        subject: impl FnOnce() -> Subject,
-        message: &str,
-        notifiers: &Notifiers,
-    ) {
-        let over = (self.context.clock.now(), message);
-        let entry = self.alarms.resolve(name, subject, over, notifiers);
+    fn resolve(&mut self, name: AlarmName, subject: impl FnOnce() -> Subject, message: &str) {
+        let entry = self.alarms.resolve(name, subject, (self.context.clock.now(), message));
         self.write_down(entry);
     }
 
