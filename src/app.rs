@@ -4,6 +4,7 @@
 //! settings ─▶ plan: all that can fail ─▶ crew: all that runs ◀─ reload: another plan
 //! ```
 
+mod access;
 mod accounts;
 mod alarms;
 mod control;

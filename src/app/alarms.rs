@@ -20,7 +20,7 @@ const STORE_BACKOFF: Policy =
 
 impl Base {
     /// Who writes down alarms.
-    fn clerk(&self, settings: &Settings) -> Clerk {
+    pub(super) fn clerk(&self, settings: &Settings) -> Clerk {
         Clerk {
             store: Arc::clone(&self.store),
             routing: routing(settings),

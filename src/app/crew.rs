@@ -34,7 +34,7 @@ pub(super) struct Crew {
     round: CancellationToken,
     pollers: JoinSet<Schedule>,
     discoveries: JoinSet<()>,
-    /// The janitor, and who closes alarms.
+    /// The janitor, the porters, and who closes alarms.
     upkeep: JoinSet<()>,
     workers: JoinSet<()>,
     /// Who works for each notifier.
@@ -96,7 +96,7 @@ impl Crew {
     }
 
     fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
-        let Plan { settings, accounts, workers, janitor } = plan;
+        let Plan { settings, accounts, porters, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
         let mut statuses: Vec<_> =
             accounts.iter().map(|account| Arc::clone(&account.status)).collect();
@@ -121,6 +121,9 @@ impl Crew {
             self.watch(account, schedule);
         }
         self.upkeep.spawn(janitor.run(self.round.clone()));
+        for porter in porters {
+            self.upkeep.spawn(porter.run(self.round.clone()));
+        }
         let (base, round) = (self.base.clone(), self.round.clone());
         self.upkeep.spawn(close_what_is_over(base, settings, round));
         let stay: HashSet<_> = names.into_iter().collect();

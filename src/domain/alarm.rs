@@ -209,6 +209,9 @@ pub struct AlarmFacts {
     /// The watched job that is right before it: at work, or in the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_ahead: Option<JobAhead>,
+    /// The operation that is denied; none where all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// What the service said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -44,14 +44,24 @@ impl Clerk {
         shutdown: CancellationToken,
     ) {
         while let Some(entry) = entries.recv().await {
-            let mut backoff = Backoff::new(backoff);
-            while let Err(error) = self.write(&entry).await {
-                self.count_refusal();
-                tracing::error!(alarm = %entry.alarm.key, %error, "an alarm could not be recorded; trying again");
-                let pause = sleep(backoff.next_delay());
-                if shutdown.run_until_cancelled(pause).await.is_none() {
-                    break;
-                }
+            self.persist(&entry, backoff, &shutdown).await;
+        }
+    }
+
+    /// Writes one down, however often the store refuses, until `shutdown`.
+    pub async fn persist(
+        &self,
+        entry: &Entry,
+        backoff: backoff::Policy,
+        shutdown: &CancellationToken,
+    ) {
+        let mut backoff = Backoff::new(backoff);
+        while let Err(error) = self.write(entry).await {
+            self.count_refusal();
+            tracing::error!(alarm = %entry.alarm.key, %error, "an alarm could not be recorded; trying again");
+            let pause = sleep(backoff.next_delay());
+            if shutdown.run_until_cancelled(pause).await.is_none() {
+                return;
             }
         }
     }

@@ -68,7 +68,7 @@ impl Run {
         let (queue_position, job_ahead) = self.agenda.standing_in_queue(index);
         for Overdue { name, message, facts } in judged.overdue {
             let facts = AlarmFacts { queue_position, job_ahead: job_ahead.clone(), ..facts };
-            self.raise(name, key.clone().into(), message, facts, &notifiers);
+            self.raise(name, &key, message, facts, &notifiers);
         }
     }
 
@@ -81,13 +81,12 @@ impl Run {
         }
     }
 
-    /// The service told of a job: it is not lost, and whoever asks is allowed to.
+    /// The service told of a job: it is not lost.
     pub(super) fn was_told(&mut self, job: &JobKey) {
         let found = "the service tells of the job again";
         for name in [AlarmName::Lost, AlarmName::WatchBroken] {
             self.resolve(name, || job.clone().into(), found);
         }
-        self.was_admitted(job);
     }
 
     /// The service would not tell of a job.
@@ -105,28 +104,13 @@ impl Run {
             self.was_given_up(job);
         }
         match error {
-            SourceError::AccessDenied { .. } if rules.access_denied => {
-                let workflow = job.workflow();
-                let message = format!("access to workflow {workflow} is denied");
-                let facts = AlarmFacts { status: None, ..facts };
-                let subject = Subject::Workflow(workflow);
-                self.raise(AlarmName::AccessDenied, subject, message, facts, notifiers);
-            }
-            SourceError::NotFound { .. } => {
-                // Whoever is not allowed to ask is not told that.
-                self.was_admitted(job);
-                if gave_up && rules.lost {
-                    let message =
-                        "the service does not know the job: it is not asked about any more"
-                            .to_owned();
-                    self.raise(AlarmName::Lost, job.clone().into(), message, facts, notifiers);
-                }
+            SourceError::NotFound { .. } if gave_up && rules.lost => {
+                let message = "the service does not know the job: it is not asked about any more";
+                self.raise(AlarmName::Lost, job, message.to_owned(), facts, notifiers);
             }
             SourceError::Invalid { .. } if gave_up && rules.watch_broken => {
-                let message =
-                    "the service calls the question about the job wrong: it is not asked about any more"
-                        .to_owned();
-                self.raise(AlarmName::WatchBroken, job.clone().into(), message, facts, notifiers);
+                let message = "the service calls the question about the job wrong: it is not asked about any more";
+                self.raise(AlarmName::WatchBroken, job, message.to_owned(), facts, notifiers);
             }
             _ => {}
         }
@@ -140,20 +124,16 @@ impl Run {
         }
     }
 
-    fn was_admitted(&mut self, job: &JobKey) {
-        let subject = || Subject::Workflow(job.workflow());
-        self.resolve(AlarmName::AccessDenied, subject, "access is granted again");
-    }
-
     fn raise(
         &mut self,
         name: AlarmName,
-        subject: Subject,
+        job: &JobKey,
         message: String,
         facts: AlarmFacts,
         notifiers: &Notifiers,
     ) {
-        let (key, region) = (AlarmKey { name, subject }, self.context.region.clone());
+        let key = AlarmKey { name, subject: job.clone().into() };
+        let region = self.context.region.clone();
         let alarm = Alarm::new(key, region, self.context.clock.now(), message, facts);
         let notifiers = self.context.routing.listeners(notifiers);
         let entry = self.alarms.raise(Alarm { notifiers, ..alarm });

@@ -19,13 +19,13 @@ use crate::support::soon;
 
 const FOUND: &str = "[[watch]]\nworkflow_name = \"customers\"\nnotifiers = [\"own\"]\n";
 
-/// The notifiers `own`, which is standard output, and `other`.
+/// Standard output.
+const OWN: &str = "[[notifier]]\nname = \"own\"\ntype = \"stdout\"\n";
+
+/// The notifiers `own` and `other`.
 fn notifiers(other: &Receiver) -> String {
-    format!(
-        "[[notifier]]\nname = \"own\"\ntype = \"stdout\"\n\
-         [[notifier]]\nname = \"other\"\ntype = \"webhook\"\nurl = {:?}\n",
-        other.url()
-    )
+    let url = other.url();
+    format!("{OWN}[[notifier]]\nname = \"other\"\ntype = \"webhook\"\nurl = {url:?}\n")
 }
 
 /// The database as an earlier process left it.
@@ -118,7 +118,7 @@ async fn a_found_job_that_was_given_up_unseen_is_asked_about_by_the_next_start()
         ..JobSpec::of(Kind::Matching, "customers")
     };
     let id = service.simulator.add_jobs(&spec).unwrap().remove(0);
-    let home = Home::new(service.url(), "[[watch]]\nworkflow_name = \"customers\"\n");
+    let home = Home::new(service.url(), &format!("{OWN}{FOUND}"));
     let before = store(&home).await;
     raised(&before, AlarmName::Lost, &job(&id)).await;
     before.close().await;
