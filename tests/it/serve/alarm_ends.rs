@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use matchwatch::clock::{Clock as _, SystemClock};
 use matchwatch::domain::JobStatus::{Running, Succeeded};
 use matchwatch::domain::{
     Alarm, AlarmFacts, AlarmKey, AlarmName, Event, JobKey, JobKind, JobStatus, Message,
@@ -44,7 +45,7 @@ fn job(id: &str) -> JobKey {
 }
 
 fn minutes_ago(minutes: i64) -> Timestamp {
-    Timestamp::now() - SignedDuration::from_mins(minutes)
+    SystemClock.now() - SignedDuration::from_mins(minutes)
 }
 
 /// Moves a job, and tells nobody.
@@ -62,8 +63,8 @@ async fn raised(store: &SqliteStore, name: AlarmName, job: &JobKey) {
     let message = Message::encode(Event::of_raised(&alarm)).unwrap();
     let telling = Telling { message, notifiers: vec!["own".into()] };
     assert!(store.raise(&Raising { alarm, telling }).await.unwrap());
-    for delivery in store.due("own", Timestamp::now(), 10).await.unwrap() {
-        let delivered = Settlement::Delivered { at: Timestamp::now() };
+    for delivery in store.due("own", SystemClock.now(), 10).await.unwrap() {
+        let delivered = Settlement::Delivered { at: SystemClock.now() };
         store.settle(delivery.id, &delivered).await.unwrap();
     }
 }
