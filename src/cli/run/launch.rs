@@ -155,7 +155,8 @@ impl<'a> Launch<'a> {
         match news {
             StartNews::Asked => {}
             StartNews::Blind(error) => progress.note(&format!(
-                "{error}. Without it nobody can look for a job, should the answer to its start be lost"
+                "the workflow's jobs cannot be listed: {error}. Should the answer to the start be lost, nobody can look \
+                 for the job"
             )),
             StartNews::ListTrouble(error) => {
                 self.trouble(error.reason(), &format!("listing jobs: {error}; asking again"));
