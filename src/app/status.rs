@@ -9,11 +9,11 @@ use async_trait::async_trait;
 
 use crate::domain::{Alarm, AlarmName};
 use crate::heartbeat::{self, Heartbeat};
-use crate::http::Status;
+use crate::http::{AccountView, Status};
 use crate::metrics::Metrics;
 use crate::store::{Backlog, Store};
 
-pub(super) use account::AccountStatus;
+pub(super) use account::{About, AccountStatus};
 
 /// A loop that has not beaten for this long is stuck.
 const STUCK_AFTER: Duration = heartbeat::PERIOD.saturating_mul(12);
@@ -58,16 +58,13 @@ impl DaemonStatus {
         heartbeat
     }
 
-    /// Shows which accounts work. Where several ask one account, it works for all of them or does not.
+    /// Shows which accounts work, as far as they are asked about jobs of one kind.
     fn show_accounts(&self) {
-        let accounts = lock(&self.accounts);
         let up = &self.metrics.account_up;
         up.reset();
-        for account in accounts.iter() {
-            up.with_label_values(&[&*account.name]).set(1);
-        }
-        for account in accounts.iter().filter(|account| !account.may_work()) {
-            up.with_label_values(&[&*account.name]).set(0);
+        for account in lock(&self.accounts).iter() {
+            let labels = [&**account.name(), account.kind().as_str()];
+            up.with_label_values(&labels).set(account.may_work().into());
         }
     }
 
@@ -102,7 +99,7 @@ impl DaemonStatus {
         gauge.reset();
         for account in lock(&self.accounts).iter() {
             for name in AlarmName::ALL {
-                gauge.with_label_values(&[&*account.name, name.as_str()]).set(0);
+                gauge.with_label_values(&[&**account.name(), name.as_str()]).set(0);
             }
         }
         for Alarm { key, .. } in open {
@@ -146,6 +143,24 @@ impl Status for DaemonStatus {
         }
         self.metrics.committed(self.store.commits());
         self.metrics.encode().ok()
+    }
+
+    async fn accounts(&self) -> Vec<AccountView> {
+        let open = self.store.open_alarms(None).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "open alarms cannot be read");
+            Vec::new()
+        });
+        let accounts = lock(&self.accounts).clone();
+        let view = |account: &Arc<AccountStatus>| {
+            // An alarm about the whole account is one of each kind.
+            let concerns = |Alarm { key, .. }: &&Alarm| {
+                let kind = key.subject.kind().unwrap_or(account.kind());
+                key.subject.account() == account.name() && kind == account.kind()
+            };
+            let alarms = open.iter().filter(concerns).count();
+            account.view(&self.metrics, u64::try_from(alarms).unwrap_or(u64::MAX))
+        };
+        accounts.iter().map(view).collect()
     }
 }
 
