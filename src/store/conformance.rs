@@ -101,6 +101,7 @@ macro_rules! tests {
             an_event_that_nobody_was_told_is_forgotten_too
             a_dead_delivery_that_was_made_after_all_is_forgotten_in_time
             a_long_past_is_forgotten_in_batches
+            how_far_ended_jobs_were_forgotten_is_kept_and_never_goes_back
             past_runs_are_told_in_the_order_in_which_they_ended
             past_runs_of_one_workflow_are_not_those_of_another
             a_run_that_is_known_stays_as_it_is

@@ -103,6 +103,9 @@ impl<D: Double> Store for D {
     async fn prune(&self, old: &Retention, from: Position, n: usize) -> Result<Pruned, StoreError> {
         self.behind().prune(old, from, n).await
     }
+    async fn pruned_to(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.behind().pruned_to().await
+    }
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
         self.behind().learn(workflow, runs).await
     }

@@ -133,6 +133,10 @@ impl Store for MemoryStore {
         Ok(Pruned { removed: self.kept().prune(retention), next: None })
     }
 
+    async fn pruned_to(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.kept().pruned_to)
+    }
+
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
         self.kept().learn(workflow, runs);
         Ok(())
@@ -206,6 +210,8 @@ struct Kept {
     /// In the order in which they ended.
     past_runs: HashMap<WorkflowKey, Vec<PastRun>>,
     discovery: Discovery,
+    /// How far ended jobs were forgotten.
+    pruned_to: Option<Timestamp>,
 }
 
 /// A job.
@@ -340,10 +346,14 @@ impl Kept {
         let told = self.events.values().map(|told| &told.subject);
         let told = told.chain(self.alarms.keys().map(|alarm| &alarm.subject));
         let told: HashSet<&JobKey> = told.filter_map(Subject::job).collect();
+        let jobs_before = self.jobs.len();
         self.jobs.retain(|key, job| {
             let is_over = job.status.is_terminal() && job.updated_at < before;
             !is_over || told.contains(key) || retention.watched.contains(key)
         });
+        if self.jobs.len() < jobs_before {
+            self.pruned_to = self.pruned_to.max(Some(before));
+        }
         size_before - size(self)
     }
 }

@@ -140,6 +140,10 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Pruned, StoreError>;
 
+    /// How far ended jobs were forgotten: one that is not here and whose end was recorded before this instant may have been.
+    /// `None` where none ever was. Never goes back, and is written together with what it tells of.
+    async fn pruned_to(&self) -> Result<Option<Timestamp>, StoreError>;
+
     /// Keeps how long jobs of `workflow` ran: of each workflow the [`PAST_RUNS_KEPT`] that ended last. What is known of
     /// a job stays as it is.
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError>;

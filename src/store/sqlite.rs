@@ -239,6 +239,11 @@ impl Store for SqliteStore {
             .map_err(|error| self.refused(error))
     }
 
+    async fn pruned_to(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut connection = self.shared.reader().await?;
+        prune::pruned_to(&mut connection).await.map_err(|error| self.refused(error))
+    }
+
     async fn learn(&self, workflow: &WorkflowKey, runs: &[PastRun]) -> Result<(), StoreError> {
         let mut connection = self.shared.to_write().await?;
         past_runs::learn(&mut connection, workflow, runs).await.map_err(|error| self.refused(error))

@@ -55,7 +55,7 @@ pub(super) struct Agenda {
     stretched: Stretched,
     /// Earlier than every deadline: who is due then goes first.
     at_once: Instant,
-    /// Jobs that were announced.
+    /// Jobs that were live when some were announced last, and these.
     expected: usize,
     /// Spreads intervals, to keep jobs apart that started together.
     spread: Xoshiro256PlusPlus,
@@ -123,7 +123,7 @@ impl Agenda {
 
     /// Makes room for so many jobs at once: growing step by step would leave holes in memory.
     pub(super) fn expect(&mut self, jobs: usize) {
-        self.expected = self.expected.max(self.gets.len()) + jobs;
+        self.expected = self.roster.len() + jobs;
         self.roster.expect(jobs);
         self.gets.reserve(jobs);
     }

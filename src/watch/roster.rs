@@ -92,6 +92,11 @@ impl Roster {
         self.jobs.is_empty()
     }
 
+    /// How many jobs are live.
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
     pub(super) fn expect(&mut self, jobs: usize) {
         self.jobs.reserve_exact(jobs);
     }

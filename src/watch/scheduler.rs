@@ -39,7 +39,9 @@ impl<K: Copy + Ord + Into<usize>> Scheduler<K> {
     /// Makes room for so many more keys.
     pub fn reserve(&mut self, keys: usize) {
         self.waiting.reserve(keys);
-        self.places.reserve_exact(keys);
+        // Places that keys have left are taken first.
+        let places = (self.len + keys).saturating_sub(self.places.len());
+        self.places.reserve_exact(places);
     }
 
     /// Puts a new key in the queue. A key that waits already keeps the earlier of its two deadlines; one in flight

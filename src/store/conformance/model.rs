@@ -151,6 +151,7 @@ async fn tell(store: &dyn Store, story: &[Step]) -> Result<(), TestCaseError> {
             compare_due(store, &model, &mut ids, notifier, at(second)).await?;
         }
         prop_assert_eq!(store.backlog().await.unwrap(), model.backlog());
+        prop_assert_eq!(store.pruned_to().await.unwrap(), model.pruned_to);
     }
     Ok(())
 }
@@ -183,6 +184,7 @@ struct Model {
     events: BTreeMap<Uuid, (JobKey, Timestamp)>,
     /// All that were ever made.
     deliveries: Vec<Made>,
+    pruned_to: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -297,13 +299,16 @@ impl Model {
         let needed: HashSet<Uuid> = kept.map(|made| made.message.event.id).collect();
         let had = self.events.len() + self.jobs.len();
         self.events.retain(|id, (_, recorded_at)| needed.contains(id) || *recorded_at >= before);
-        let events = &self.events;
+        let (events, jobs) = (&self.events, self.jobs.len());
         self.jobs.retain(|job, (status, updated_at)| {
             !status.is_terminal()
                 || *updated_at >= before
                 || watched.contains(job)
                 || events.values().any(|(of, _)| of == job)
         });
+        if self.jobs.len() < jobs {
+            self.pruned_to = self.pruned_to.max(Some(before));
+        }
         removed + had - self.events.len() - self.jobs.len()
     }
 

@@ -136,3 +136,20 @@ pub(in crate::store) async fn a_long_past_is_forgotten_in_batches(store: &dyn St
     assert_eq!(forget_in_batches(store, 99, &[], 1).await, 3 * 8);
     assert_eq!(store.backlog().await.unwrap()[0].dead, 7);
 }
+
+pub(in crate::store) async fn how_far_ended_jobs_were_forgotten_is_kept_and_never_goes_back(
+    store: &dyn Store,
+) {
+    assert_eq!(store.pruned_to().await.unwrap(), None);
+    over(store, "first", 0).await;
+    commit(store, &change(&job("runs"), None, Running, at(0))).await;
+    store.settle(only_due(store, HOOK, at(0)).await.id, &delivered(0)).await.unwrap();
+    assert_eq!(forget(store, 10, &[job("first")]).await, 4, "deliveries and events, and no job");
+    assert_eq!(store.pruned_to().await.unwrap(), None);
+    forget(store, 20, &[]).await;
+    assert_eq!(store.pruned_to().await.unwrap(), Some(at(20)));
+    // By a longer `retain`.
+    over(store, "second", 5).await;
+    assert_eq!(forget(store, 7, &[]).await, 3);
+    assert_eq!(store.pruned_to().await.unwrap(), Some(at(20)));
+}

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-use super::statements::{instant, unreadable};
+use super::statements::{BEGIN, instant, unreadable};
 use crate::domain::{JobKey, JobStatus};
 use crate::store::{Position, Pruned, Retention};
 
@@ -28,7 +28,13 @@ const JOBS: &str = "SELECT id, account, kind, workflow_name, job_id, status, upd
 /// The rows are a JSON list.
 pub(super) const JOBS_GONE: &str = "DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))
         AND NOT EXISTS (SELECT 1 FROM events WHERE job = jobs.id)
-        AND NOT EXISTS (SELECT 1 FROM alarms WHERE job = jobs.id)";
+        AND NOT EXISTS (SELECT 1 FROM alarms WHERE job = jobs.id)
+    RETURNING status <> ''";
+
+const PRUNE_TO: &str = "INSERT INTO pruned (id, ended_before) VALUES (1, ?1)
+    ON CONFLICT DO UPDATE SET ended_before = max(ended_before, ?1)";
+
+const PRUNED_TO: &str = "SELECT ended_before FROM pruned";
 
 pub(super) async fn prune(
     connection: &mut SqliteConnection,
@@ -110,16 +116,41 @@ async fn jobs(
             old.push(row.try_get::<i64, _>("id")?);
         }
     }
-    let mut removed = 0;
-    if !old.is_empty() {
-        let gone = sqlx::query(JOBS_GONE).bind(format!("{old:?}")).execute(connection).await?;
-        removed = count(gone.rows_affected());
-    }
+    let removed = if old.is_empty() { 0 } else { forget(connection, &old, retention).await? };
     let next = match rows.last() {
         Some(last) if rows.len() == limit => Some(Position::Jobs { row: last.try_get("id")? }),
         _ => None,
     };
     Ok(Pruned { removed, next })
+}
+
+/// Forgets the jobs of these rows that nothing is left of, and keeps how far. Returns how many are gone.
+async fn forget(
+    connection: &mut SqliteConnection,
+    rows: &[i64],
+    retention: &Retention,
+) -> Result<usize, sqlx::Error> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let gone: Vec<bool> = sqlx::query_scalar(JOBS_GONE)
+        .bind(format!("{rows:?}"))
+        .fetch_all(&mut *transaction)
+        .await?;
+    if gone.contains(&true) {
+        sqlx::query(PRUNE_TO)
+            .bind(retention.before.as_microsecond())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(gone.len())
+}
+
+pub(super) async fn pruned_to(
+    connection: &mut SqliteConnection,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let ended_before: Option<i64> =
+        sqlx::query_scalar(PRUNED_TO).fetch_optional(connection).await?;
+    ended_before.map(|at| instant(at, "ended_before")).transpose()
 }
 
 /// Whether the job of a row has ended, long ago, and is not watched; or is none.

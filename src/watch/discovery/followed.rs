@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -51,10 +50,10 @@ impl Followed {
     }
 
     /// Takes in what the store remembers.
-    pub(super) fn remember(&mut self, stored: FollowedWorkflow, retain: Duration) {
+    pub(super) fn remember(&mut self, stored: FollowedWorkflow) {
         let start = self.rule.start;
         self.remembered = Some(Remembered {
-            judgement: Judgement::new(start, stored.since, retain),
+            judgement: Judgement::new(start, stored.since),
             is_judged: stored.judged_by.is_some_and(|rule| rule == start.to_string()),
             passed_over: stored.passed_over.into_iter().collect(),
         });
@@ -65,17 +64,22 @@ impl Followed {
         self.remembered.as_ref().is_some_and(|remembered| remembered.is_judged)
     }
 
-    /// The jobs of a page that the rule follows and that were not met before.
-    pub(super) fn candidates(&mut self, jobs: &[JobSummary], now: Timestamp) -> Vec<JobSummary> {
+    /// The jobs of a page that the rule follows and that were not met before; a store may have forgotten those that ended
+    /// before this instant.
+    pub(super) fn candidates(
+        &mut self,
+        jobs: &[JobSummary],
+        forgotten_before: Timestamp,
+    ) -> Vec<JobSummary> {
         let Some(remembered) = &self.remembered else { return Vec::new() };
         let mut candidates = Vec::new();
         for job in jobs.iter().filter(|job| !self.known.contains(&*job.job_id)) {
             let verdict = match remembered.is_judged {
                 true => {
                     let was_passed_over = remembered.passed_over.contains(&*job.job_id);
-                    remembered.judgement.later(job, was_passed_over, now)
+                    remembered.judgement.later(job, was_passed_over, forgotten_before)
                 }
-                false => remembered.judgement.at_first(job, now),
+                false => remembered.judgement.at_first(job, forgotten_before),
             };
             match verdict {
                 Verdict::Follow => candidates.push(job.clone()),

@@ -12,10 +12,26 @@ use crate::domain::{JobSummary, ObservedStatus, Start};
 
 /// A job that started so little before the watch was first seen counts as new: the service's clock may be behind ours.
 const SKEW: Duration = Duration::from_secs(30);
-/// No clock is so wrong: a job that started so long before is known by its time, and its id is not kept.
+/// No clock is so wrong: a job that started, or ended, so long before is known by its times, and its id is not kept.
 const CERTAIN: Duration = Duration::from_hours(24);
 /// Jobs are forgotten by the time of their last change as we saw it, which the service may have told earlier.
 const FORGOTTEN_EARLY: Duration = Duration::from_hours(1);
+/// The shortest `retain` that there can be. A store that forgot what is younger went by a clock that was ahead, and is not
+/// to hide new jobs until the right one has come so far.
+const SHORTEST_RETAIN: Duration = Duration::from_hours(1);
+
+/// A store may have forgotten that jobs were told that ended before this instant. It keeps them for so long at present,
+/// and forgot those that ended before `pruned_to` in its life.
+pub(super) fn forgotten_before(
+    retain: Duration,
+    pruned_to: Option<Timestamp>,
+    now: Timestamp,
+) -> Timestamp {
+    let pruned_to = pruned_to.map(|pruned_to| pruned_to.min(before(now, SHORTEST_RETAIN)));
+    let forgotten = pruned_to.unwrap_or(Timestamp::MIN).max(before(now, retain));
+    let age = now.duration_since(forgotten).unsigned_abs();
+    before(now, age - FORGOTTEN_EARLY.min(age / 10))
+}
 
 /// The rule for the jobs of one workflow.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +39,6 @@ pub(super) struct Judgement {
     start: Start,
     /// From this instant on jobs are new.
     from: Timestamp,
-    /// How long ended jobs are kept.
-    retain: Duration,
 }
 
 /// What becomes of a job.
@@ -40,18 +54,18 @@ pub(super) enum Verdict {
 
 impl Judgement {
     /// The rule of a workflow that is followed since then.
-    pub(super) fn new(start: Start, since: Timestamp, retain: Duration) -> Self {
+    pub(super) fn new(start: Start, since: Timestamp) -> Self {
         let from = match start {
             Start::New | Start::Running => since,
             Start::Ago(age) => before(since, age),
             Start::At(instant) => instant,
         };
-        Self { start, from, retain }
+        Self { start, from }
     }
 
-    /// What the rule says of a job that is there when the workflow is first looked through.
-    pub(super) fn at_first(&self, job: &JobSummary, now: Timestamp) -> Verdict {
-        if self.is_forgotten(job, now) {
+    /// What the rule says of a job that is there when the workflow is first looked through; see [`forgotten_before`].
+    pub(super) fn at_first(&self, job: &JobSummary, forgotten_before: Timestamp) -> Verdict {
+        if is_forgotten(job, forgotten_before) {
             return Verdict::TooOld;
         }
         let from = match self.start {
@@ -74,8 +88,13 @@ impl Judgement {
     }
 
     /// What it says of a job that is seen once the workflow has been looked through.
-    pub(super) fn later(&self, job: &JobSummary, was_passed_over: bool, now: Timestamp) -> Verdict {
-        if self.is_forgotten(job, now) || self.is_certainly_old(job) {
+    pub(super) fn later(
+        &self,
+        job: &JobSummary,
+        was_passed_over: bool,
+        forgotten_before: Timestamp,
+    ) -> Verdict {
+        if is_forgotten(job, forgotten_before) || self.is_certainly_old(job) {
             return Verdict::TooOld;
         }
         let is_before = match (self.start, job.start_time) {
@@ -85,19 +104,19 @@ impl Judgement {
         if was_passed_over || is_before { Verdict::PassOver } else { Verdict::Follow }
     }
 
-    /// Whether a store may have forgotten that the job was told.
-    fn is_forgotten(&self, job: &JobSummary, now: Timestamp) -> bool {
-        let margin = FORGOTTEN_EARLY.min(self.retain / 10);
-        let forgotten = before(now, self.retain - margin);
-        has_ended(job) && job.end_time.or(job.start_time).is_some_and(|at| at < forgotten)
-    }
-
     fn is_certainly_old(&self, job: &JobSummary) -> bool {
-        let told_by = |start: Timestamp| start < before(self.from, CERTAIN);
-        // At first sight it may have been taken for being at work.
-        let counts = self.start != Start::Running || has_ended(job);
-        counts && job.start_time.is_some_and(told_by)
+        let is_long_before = |at: Timestamp| at < before(self.from, CERTAIN);
+        match self.start {
+            // What had not ended at first sight was taken, and may have ended since without a word of it being recorded.
+            Start::Running => has_ended(job) && job.end_time.is_some_and(is_long_before),
+            Start::New | Start::Ago(_) | Start::At(_) => job.start_time.is_some_and(is_long_before),
+        }
     }
+}
+
+/// Whether a store may have forgotten that the job was told.
+fn is_forgotten(job: &JobSummary, forgotten_before: Timestamp) -> bool {
+    has_ended(job) && job.end_time.or(job.start_time).is_some_and(|at| at < forgotten_before)
 }
 
 fn has_ended(job: &JobSummary) -> bool {
@@ -124,7 +143,14 @@ mod tests {
 
     /// The workflow is followed since second 0.
     fn judgement(start: Start) -> Judgement {
-        Judgement::new(start, at(0), Duration::from_hours(90 * 24))
+        Judgement::new(start, at(0))
+    }
+
+    const RETAIN: Duration = Duration::from_hours(90 * 24);
+
+    /// What may be forgotten at this second, by a store that retained as long ever since.
+    fn forgotten(now: i64) -> Timestamp {
+        forgotten_before(RETAIN, None, at(now))
     }
 
     fn job(status: &str, start: impl Into<Option<i64>>, end: impl Into<Option<i64>>) -> JobSummary {
@@ -152,53 +178,89 @@ mod tests {
             (job("FAILED", None, -DAY), PassOver),
             (job("PAUSED", 5, None), Follow),
         ] {
-            assert_eq!(new.at_first(&job, at(10)), verdict, "{job:?}");
+            assert_eq!(new.at_first(&job, forgotten(10)), verdict, "{job:?}");
         }
     }
 
     #[test]
     fn those_at_work_are_taken_at_first_where_that_is_asked_for() {
         let running = judgement(Start::Running);
-        assert_eq!(running.at_first(&job("RUNNING", -9 * DAY, None), at(10)), Follow);
-        assert_eq!(running.at_first(&job("QUEUED", -HOUR, None), at(10)), Follow);
-        assert_eq!(running.at_first(&job("SUCCEEDED", -HOUR, 5), at(10)), PassOver);
+        assert_eq!(running.at_first(&job("RUNNING", -9 * DAY, None), forgotten(10)), Follow);
+        assert_eq!(running.at_first(&job("QUEUED", -HOUR, None), forgotten(10)), Follow);
+        assert_eq!(running.at_first(&job("SUCCEEDED", -HOUR, 5), forgotten(10)), PassOver);
+    }
+
+    #[test]
+    fn one_that_was_taken_at_first_for_being_at_work_is_taken_once_it_has_ended() {
+        let running = judgement(Start::Running);
+        let later =
+            |job, was_passed_over| running.later(&job, was_passed_over, forgotten(10 * DAY));
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, HOUR), false), Follow);
+        // It had ended, by a clock that is behind.
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, -HOUR), true), PassOver);
+        assert_eq!(later(job("SUCCEEDED", -9 * DAY, -2 * DAY), false), TooOld);
+        assert_eq!(running.at_first(&job("FAILED", -9 * DAY, -HOUR), forgotten(10)), PassOver);
+        assert_eq!(running.at_first(&job("FAILED", -9 * DAY, -2 * DAY), forgotten(10)), TooOld);
     }
 
     #[test]
     fn a_moment_in_the_past_takes_what_started_since() {
         let week = judgement(Start::Ago(Duration::from_hours(7 * 24)));
-        assert_eq!(week.at_first(&job("SUCCEEDED", -6 * DAY, -5 * DAY), at(10)), Follow);
-        assert_eq!(week.at_first(&job("SUCCEEDED", -7 * DAY - HOUR, -5 * DAY), at(10)), PassOver);
+        assert_eq!(week.at_first(&job("SUCCEEDED", -6 * DAY, -5 * DAY), forgotten(10)), Follow);
+        assert_eq!(
+            week.at_first(&job("SUCCEEDED", -7 * DAY - HOUR, -5 * DAY), forgotten(10)),
+            PassOver
+        );
         let instant = judgement(Start::At(at(-DAY)));
-        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY, -5), at(10)), Follow);
-        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY - 1, -5), at(10)), PassOver);
-        assert_eq!(instant.later(&job("SUCCEEDED", -DAY - 1, -5), false, at(10)), PassOver);
+        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY, -5), forgotten(10)), Follow);
+        assert_eq!(instant.at_first(&job("SUCCEEDED", -DAY - 1, -5), forgotten(10)), PassOver);
+        assert_eq!(instant.later(&job("SUCCEEDED", -DAY - 1, -5), false, forgotten(10)), PassOver);
     }
 
     #[test]
     fn what_appears_later_is_new_though_the_clocks_differ_by_hours() {
         let new = judgement(Start::New);
         let of_a_slow_clock = job("SUCCEEDED", -5 * HOUR, -4 * HOUR);
-        assert_eq!(new.later(&of_a_slow_clock, false, at(10)), Follow);
-        assert_eq!(new.later(&of_a_slow_clock, true, at(10)), PassOver);
-        assert_eq!(new.later(&job("SUCCEEDED", -2 * DAY, -2 * DAY + 5), false, at(10)), TooOld);
+        assert_eq!(new.later(&of_a_slow_clock, false, forgotten(10)), Follow);
+        assert_eq!(new.later(&of_a_slow_clock, true, forgotten(10)), PassOver);
+        assert_eq!(
+            new.later(&job("SUCCEEDED", -2 * DAY, -2 * DAY + 5), false, forgotten(10)),
+            TooOld
+        );
     }
 
     #[test]
     fn what_was_told_and_forgotten_is_not_found_again() {
         let new = judgement(Start::New);
         let ended = job("SUCCEEDED", HOUR, 2 * HOUR);
-        assert_eq!(new.later(&ended, false, at(89 * DAY)), Follow);
-        assert_eq!(new.later(&ended, false, at(90 * DAY + 2 * HOUR)), TooOld);
-        assert_eq!(new.at_first(&ended, at(90 * DAY + 2 * HOUR)), TooOld);
-        assert_eq!(new.later(&job("RUNNING", HOUR, None), false, at(200 * DAY)), Follow);
+        assert_eq!(new.later(&ended, false, forgotten(89 * DAY)), Follow);
+        assert_eq!(new.later(&ended, false, forgotten(90 * DAY + 2 * HOUR)), TooOld);
+        assert_eq!(new.at_first(&ended, forgotten(90 * DAY + 2 * HOUR)), TooOld);
+        assert_eq!(new.later(&job("RUNNING", HOUR, None), false, forgotten(200 * DAY)), Follow);
+    }
+
+    #[test]
+    fn what_was_forgotten_stays_so_where_jobs_are_kept_longer_from_now_on() {
+        let pruned_to = |now| forgotten_before(RETAIN, Some(at(10 * DAY)), at(now));
+        assert_eq!(pruned_to(20 * DAY), at(10 * DAY + HOUR));
+        assert_eq!(pruned_to(99 * DAY), at(10 * DAY + HOUR));
+        assert_eq!(pruned_to(200 * DAY), at(110 * DAY + HOUR));
+    }
+
+    #[test]
+    fn what_was_forgotten_by_a_clock_that_was_ahead_hides_no_new_job() {
+        let next_year = Some(at(365 * DAY));
+        assert_eq!(forgotten_before(RETAIN, next_year, at(0)), at(-54 * 60));
     }
 
     #[test]
     fn a_short_retention_leaves_time_to_find_short_jobs() {
-        let hour = Judgement::new(Start::New, at(0), Duration::from_hours(1));
+        let forgotten = |now| forgotten_before(Duration::from_hours(1), None, at(now));
         let ended = job("SUCCEEDED", 5, 10);
-        assert_eq!(hour.later(&ended, false, at(10 + 50 * 60)), Follow);
-        assert_eq!(hour.later(&ended, false, at(10 + 55 * 60)), TooOld);
+        let new = judgement(Start::New);
+        assert_eq!(new.later(&ended, false, forgotten(10 + 50 * 60)), Follow);
+        assert_eq!(new.later(&ended, false, forgotten(10 + 55 * 60)), TooOld);
+        let just_pruned = forgotten_before(RETAIN, Some(at(10 - 60 * 60)), at(10));
+        assert_eq!(new.later(&ended, false, just_pruned), Follow, "it ended before a restart");
     }
 }

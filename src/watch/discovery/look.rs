@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::followed::Followed;
+use super::judgement::forgotten_before;
 use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, JobSummary, WorkflowKey};
@@ -65,9 +66,12 @@ impl Context {
     pub(super) async fn look(&self, workflow: &mut Followed) -> Result<(), Failure> {
         if workflow.remembered.is_none() {
             let stored = self.store.follow(&workflow.key, workflow.rule.first_sight).await?;
-            workflow.remember(stored, self.retain);
+            workflow.remember(stored);
         }
         let is_first = !workflow.is_judged();
+        // At each look: a clock that was ahead for a while has forgotten more than the present time tells.
+        let pruned_to = self.store.pruned_to().await?;
+        let forgotten = forgotten_before(self.retain, pruned_to, self.clock.now());
         let mut walk = workflow.order.walk(is_first, Instant::now());
         let (mut met, mut next) = (HashSet::new(), None);
         let is_whole = loop {
@@ -75,7 +79,7 @@ impl Context {
             let list = || self.account.source.list_jobs(&workflow.key, next.clone());
             let page: JobPage = self.ask(operation, list).await.map_err(Failure::Source)?;
             self.metrics.discovery_pages.with_label_values(&self.labels()).inc();
-            let new = self.take_in(workflow, &page.jobs, is_first).await?;
+            let new = self.take_in(workflow, &page.jobs, forgotten, is_first).await?;
             let goes_on = walk.goes_on(&page.jobs, |job| new.contains(&job.job_id));
             met.extend(page.jobs.into_iter().map(|job| job.job_id));
             next = page.next;
@@ -107,10 +111,10 @@ impl Context {
         &self,
         workflow: &mut Followed,
         jobs: &[JobSummary],
+        forgotten_before: Timestamp,
         is_first: bool,
     ) -> Result<HashSet<String>, StoreError> {
-        let now = self.clock.now();
-        let candidates = workflow.candidates(jobs, now);
+        let candidates = workflow.candidates(jobs, forgotten_before);
         if candidates.is_empty() {
             return Ok(HashSet::new());
         }
@@ -129,7 +133,7 @@ impl Context {
                 Some(standing) => found.push(workflow.rule.watched(key, Some(standing))),
                 None => {
                     tracing::debug!(job = %key, status = job.status.as_str(), "found a job");
-                    self.count(&job, is_first, now);
+                    self.count(&job, is_first);
                     new.insert(job.job_id);
                     found.push(workflow.rule.watched(key, None));
                 }
@@ -143,10 +147,10 @@ impl Context {
     }
 
     /// Counts a job that was found. Those of the first look began when nobody looked.
-    fn count(&self, job: &JobSummary, is_first: bool, now: Timestamp) {
+    fn count(&self, job: &JobSummary, is_first: bool) {
         self.metrics.discovered_jobs.with_label_values(&self.labels()).inc();
         if let Some(start) = job.start_time.filter(|_| !is_first) {
-            let delay = now.duration_since(start).as_secs_f64().max(0.0);
+            let delay = self.clock.now().duration_since(start).as_secs_f64().max(0.0);
             self.metrics.discovery_delay_seconds.with_label_values(&self.labels()).observe(delay);
         }
     }

@@ -26,6 +26,7 @@ use service::Service;
 
 const INTERVAL: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Somebody who notes nothing.
 struct Nobody;
@@ -42,6 +43,7 @@ struct Stage {
     metrics: Metrics,
     lists: Budget,
     named: Vec<JobKey>,
+    retain: Duration,
 }
 
 impl Stage {
@@ -54,6 +56,7 @@ impl Stage {
             metrics: Metrics::new().unwrap(),
             lists: Budget::new(2.5),
             named: Vec::new(),
+            retain: 90 * DAY,
         }
     }
 
@@ -82,7 +85,7 @@ impl Stage {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             backoff: Policy { initial: Duration::from_secs(1), max: MINUTE },
-            retain: Duration::from_hours(90 * 24),
+            retain: self.retain,
             lists: self.lists.clone(),
             metrics: self.metrics.clone(),
             observer: Arc::new(Nobody),

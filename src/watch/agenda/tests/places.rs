@@ -67,6 +67,27 @@ fn a_place_is_held_to_the_new_intervals_and_to_the_turn_of_all_that_were_announc
 }
 
 #[test]
+fn jobs_that_have_ended_lengthen_no_turn() {
+    let backoff = backoff::Policy { initial: SECOND, max: 2 * SECOND };
+    let config = Config { max_interval: 5 * SECOND, backoff, ..Play::config() };
+    let mut play = Play::by(config);
+    // A thousand come and go, one after the other, as where they are found.
+    for number in 1..=1_000 {
+        play.agenda.expect(1);
+        play.follow(number);
+        while play.jobs.is_empty() {
+            play.now = play.send().unwrap_or(play.now).max(play.now);
+        }
+        let job = play.jobs.remove(0);
+        play.answer_job(job, Answer::Status(JobStatus::Succeeded));
+    }
+    play.agenda.expect(1);
+    let ask_at = play.now + Duration::from_mins(10);
+    play.take_over(0, ask_at);
+    assert_eq!(play.agenda.gets.next_deadline(), Some(play.now + 5 * SECOND));
+}
+
+#[test]
 fn a_job_in_trouble_keeps_its_own_time_when_its_workflow_is_listed_no_longer() {
     let mut play = Play::new();
     (0..JOBS).step_by(2).for_each(|number| play.follow(number));

@@ -1,9 +1,11 @@
 //! Which jobs are found, and how often.
 
+use jiff::SignedDuration;
+
 use super::service::Listed;
 use super::*;
 use crate::domain::{Event, JobDetails, Message, Transition};
-use crate::store::{Change, Telling};
+use crate::store::{Change, Position, Retention, Telling};
 
 /// The poller's word that a job has this status.
 async fn record(store: &dyn Store, key: JobKey, to: JobStatus, at: Timestamp) {
@@ -36,6 +38,23 @@ async fn those_at_work_are_found_too_where_that_is_asked_for() {
     let mut running = stage.start(&[Stage::rule("customers", Start::Running)]);
     sleep(10 * MINUTE).await;
     assert_eq!(running.found(), ["at-work", "later"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_at_work_and_ends_before_it_ever_answers_is_found_by_the_next_start() {
+    let stage = Stage::new();
+    let three_days = 3.0 * DAY.as_secs_f64();
+    stage.service.job("customers", "ended", -three_days, -100.0);
+    stage.service.job("customers", "at-work", -three_days, 900.0);
+    let rules = [Stage::rule("customers", Start::Running)];
+    let mut running = stage.start(&rules);
+    sleep(10 * MINUTE).await;
+    assert_eq!(running.found(), ["at-work"]);
+    assert_eq!(running.stop().await, [] as [&str; 0]);
+    sleep(10 * MINUTE).await;
+    let mut running = stage.start(&rules);
+    sleep(10 * MINUTE).await;
+    assert_eq!(running.found(), ["at-work"], "nothing is recorded of it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,6 +99,44 @@ async fn what_the_store_knows_is_not_found_again_but_for_what_goes_on() {
     let mut running = stage.start(&rules);
     sleep(10 * MINUTE).await;
     assert_eq!(running.found(), ["goes-on"]);
+}
+
+/// What a daemon forgets with this retention.
+async fn prune(stage: &Stage) {
+    let before = stage.clock.now() - SignedDuration::try_from(stage.retain).unwrap();
+    let retention = Retention { before, watched: Arc::default() };
+    let mut position = Some(Position::default());
+    while let Some(from) = position {
+        position = stage.store.prune(&retention, from, 500).await.unwrap().next;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_and_forgotten_is_not_found_again_by_a_daemon_that_retains_longer() {
+    let mut stage = Stage::new();
+    let rules = [Stage::rule("customers", Start::New)];
+    stage.retain = Duration::from_hours(1);
+    let hour = 3_600.0;
+    for (id, starts) in [("first", 10.0), ("second", 1.5 * hour), ("third", 4.0 * hour)] {
+        stage.service.job("customers", id, starts, starts + 60.0);
+    }
+    let mut running = stage.start(&rules);
+    sleep(Duration::from_hours(2)).await;
+    let found = running.found();
+    assert_eq!(found, ["first", "second"]);
+    for id in found {
+        record(&*stage.store, key("customers", &id), JobStatus::Succeeded, stage.clock.now()).await;
+    }
+    sleep(Duration::from_mins(90)).await;
+    prune(&stage).await;
+    assert_eq!(stage.store.status(&key("customers", "second")).await.unwrap(), None);
+    assert_eq!(running.stop().await, [] as [&str; 0]);
+    // While nothing runs, a third job comes and goes.
+    sleep(Duration::from_hours(1)).await;
+    stage.retain = 90 * DAY;
+    let mut running = stage.start(&rules);
+    sleep(10 * MINUTE).await;
+    assert_eq!(running.found(), ["third"]);
 }
 
 #[tokio::test(start_paused = true)]
