@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OnceCell, watch as channel};
 
 use super::StartError;
+use super::access::{Bell, Overheard, Porter};
 use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
@@ -39,6 +40,8 @@ pub(super) struct Base {
 pub(super) struct Plan {
     pub(super) settings: Settings,
     pub(super) accounts: Vec<PlannedAccount>,
+    /// One for each account.
+    pub(super) porters: Vec<Porter>,
     pub(super) workers: Vec<Worker>,
     pub(super) janitor: Janitor,
 }
@@ -64,7 +67,7 @@ impl Base {
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
         let named = Arc::new(named_jobs(settings));
-        let accounts = self.plan_accounts(&aws, settings, limits, &named).await?;
+        let (accounts, porters) = self.plan_accounts(&aws, settings, limits, &named).await?;
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
@@ -74,7 +77,7 @@ impl Base {
         };
         let workers = self.plan_workers(aws, settings).await?;
         self.forget_other_watches(settings).await?;
-        Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
+        Ok(Plan { settings: settings.clone(), accounts, porters, workers, janitor })
     }
 
     async fn plan_accounts(
@@ -83,15 +86,17 @@ impl Base {
         settings: &Settings,
         limits: &KnownLimits,
         named: &Arc<JobSet>,
-    ) -> Result<Vec<PlannedAccount>, StartError> {
+    ) -> Result<(Vec<PlannedAccount>, Vec<Porter>), StartError> {
         let routing = routing(settings);
-        let mut accounts = Vec::new();
+        let (mut accounts, mut porters) = (Vec::new(), Vec::new());
         for account in &settings.accounts {
             let config = source::Config {
                 access: account.access.clone(),
                 request_timeout: settings.request_timeout,
             };
             let connected = connect(aws, Arc::clone(&account.name), &config).await?;
+            let (bell, news) = Bell::new(&account.name);
+            porters.push(self.porter(settings, &connected, news));
             for kind in watched_kinds(settings, &account.name) {
                 let mut jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
                 let rules = self.rules(settings, &account.name, kind).await?;
@@ -125,7 +130,10 @@ impl Base {
                     budgets,
                     seed: rand::random(),
                     metrics: self.metrics.clone(),
-                    observer: Arc::clone(&status) as Arc<dyn Observer>,
+                    observer: Arc::new(Overheard {
+                        bell: Arc::clone(&bell),
+                        by: Arc::clone(&status) as Arc<dyn Observer>,
+                    }),
                     recorded: self.recorded.clone(),
                     heartbeat: Heartbeat::new(),
                 };
@@ -133,7 +141,7 @@ impl Base {
                 accounts.push(PlannedAccount { poller, jobs, discovery, status });
             }
         }
-        Ok(accounts)
+        Ok((accounts, porters))
     }
 
     async fn plan_workers(&self, aws: Aws, settings: &Settings) -> Result<Vec<Worker>, StartError> {

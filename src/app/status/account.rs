@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::domain::{JobDetails, JobStatus, ObservedStatus};
+    use crate::source::Scope;
 
     const NEXT: Next = Next::AskIn(Duration::from_secs(15));
 
@@ -268,7 +269,7 @@ mod tests {
     }
 
     fn denies(account: &AccountStatus, workflow: &str) {
-        let error = SourceError::AccessDenied { message: "no".into() };
+        let error = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
         account.polled(&job(workflow), Err(&error), &NEXT);
     }
 
@@ -360,7 +361,7 @@ mod tests {
     fn lists_that_are_refused_break_no_account_and_those_that_are_answered_mend_one() {
         let account = account(&["customers"]);
         let workflow = job("customers").workflow();
-        let denied = SourceError::AccessDenied { message: "no".into() };
+        let denied = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
         for _ in 0..10 {
             account.listed(&workflow, Err(&denied));
         }
