@@ -13,6 +13,8 @@ use crate::secret::Secret;
 const SHORTEST_PIECE: usize = 6;
 /// Even a password has as many characters.
 const SHORTEST_SECRET: usize = 3;
+/// Longer ones are no words.
+const LONGEST_WORD: usize = 16;
 /// Where a text is cut, what is left of an escape is shorter.
 const LONGEST_ESCAPE: usize = 16;
 /// What stands before a credential, and is none.
@@ -64,6 +66,8 @@ impl Redactor {
                 let is_shown = match read {
                     _ if *count < SHORTEST_PIECE => read == *count && readings.is_word(start, end),
                     ..SHORTEST_PIECE => false,
+                    _ if read == *count => true,
+                    _ if is_word(*count, secret) => false,
                     _ => read * 2 >= *count || text.len() - end < LONGEST_ESCAPE,
                 };
                 is_shown.then_some(end)
@@ -78,6 +82,12 @@ impl Redactor {
         }
         redacted + &text[told..]
     }
+}
+
+/// Whether it is rather a word, such as `webhooks` in a path, than a secret: then a part of it tells nothing, and is a
+/// word of its own that a receiver may need to say.
+fn is_word(count: usize, piece: &str) -> bool {
+    count < LONGEST_WORD && piece.chars().all(char::is_alphabetic)
 }
 
 /// What the part of a URL means.
@@ -193,6 +203,24 @@ mod tests {
         assert_eq!(redactor.redact("no XOXB-1234567890-ABCDEF"), "no [redacted]");
         assert_eq!(redactor.redact(r"no xoxb\u002d1234\u00"), r"no [redacted]\u00");
         assert_eq!(redactor.redact("no xoxb-1 in the whole world"), "no xoxb-1 in the whole world");
+    }
+
+    #[test]
+    fn what_receivers_say_of_their_own_can_be_read() {
+        let redactor = |path: &str| {
+            let url = Url::parse(&format!("https://example.com{path}")).unwrap();
+            Redactor::new(&url, [], [])
+        };
+        for (path, told) in [
+            ("/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", "no_service"),
+            (
+                "/api/webhooks/1234567890/aBcDeFgHiJ-0123456789",
+                "{\"message\": \"Unknown Webhook\", \"code\": 10015}",
+            ),
+            ("/v2/enqueue", "Event object is invalid: Length of 'routing_key' is incorrect"),
+        ] {
+            assert_eq!(redactor(path).redact(told), told);
+        }
     }
 
     #[test]
