@@ -120,6 +120,7 @@ impl Base {
                     seed: rand::random(),
                     metrics: self.metrics.clone(),
                     observer: Arc::clone(&status) as Arc<dyn Observer>,
+                    finder: None,
                     recorded: self.recorded.clone(),
                     heartbeat: Heartbeat::new(),
                 };

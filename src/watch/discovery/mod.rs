@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::Account;
-use super::{Budget, Observer, Place, Terms, WatchedJob};
+use super::{Budget, Handed, Observer, Place, ReadPage, Terms, WatchedJob};
 use crate::backoff::Policy;
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, NamePattern, Start, WorkflowKey};
@@ -126,14 +126,16 @@ impl Discovery {
         .collect()
     }
 
-    /// Hands the jobs that are found to `jobs`, until `shutdown` is cancelled.
+    /// Hands the jobs that are found to the poller, and the pages that are read for it, until `shutdown` is cancelled. Those
+    /// that the poller has `read` need not be read here.
     pub async fn run(
         self,
-        jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
+        poller: mpsc::UnboundedSender<Handed>,
+        mut read: mpsc::UnboundedReceiver<ReadPage>,
         shutdown: CancellationToken,
     ) {
         let heartbeat = self.heartbeat.clone();
-        let mut run = Run::new(self, jobs);
+        let mut run = Run::new(self, poller);
         loop {
             heartbeat.beat();
             let wake_at = run.send_what_is_due();
@@ -141,6 +143,7 @@ impl Discovery {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(back) = run.errands.join_next() => run.take_back(back),
+                Some(page) = read.recv() => run.overhear(page),
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -152,7 +155,8 @@ impl Discovery {
 /// What came back.
 enum Errand {
     Workflows(Result<Vec<String>, SourceError>),
-    Look(Box<Followed>, Result<(), Failure>),
+    /// The second value says when the poller asked for its first page, if it did.
+    Look(Box<Followed>, Option<Instant>, Result<(), Failure>),
 }
 
 /// What is looked through, or listed.
@@ -178,7 +182,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(discovery: Discovery, jobs: mpsc::UnboundedSender<Vec<WatchedJob>>) -> Self {
+    fn new(discovery: Discovery, poller: mpsc::UnboundedSender<Handed>) -> Self {
         let Discovery { account, kind, rules, named, store, clock, backoff, retain, .. } =
             discovery;
         let now = Instant::now();
@@ -193,7 +197,7 @@ impl Run {
             clock,
             retain,
             named,
-            jobs,
+            poller,
         };
         let mut run = Self {
             context: Arc::new(context),
@@ -274,8 +278,8 @@ impl Run {
                         continue;
                     };
                     self.errands.spawn(async move {
-                        let looked = context.look(&mut workflow).await;
-                        Errand::Look(workflow, looked)
+                        let looked = context.look(&mut workflow, None).await;
+                        Errand::Look(workflow, None, looked)
                     });
                 }
             }
@@ -283,11 +287,28 @@ impl Run {
         look_again
     }
 
+    /// The poller has read the first page of a list. Where a look would be likely to end there, it is one.
+    fn overhear(&mut self, page: ReadPage) {
+        let name = Arc::clone(&page.workflow.name);
+        let Some(home) = self.followed.get_mut(&name) else { return };
+        let may_be_one = |workflow: &mut Box<Followed>| workflow.may_look_short(page.began_at);
+        let Some(mut workflow) = home.take_if(may_be_one) else { return };
+        self.tasks.remove(&Task::Look(name));
+        let context = Arc::clone(&self.context);
+        self.errands.spawn(async move {
+            let began_at = page.began_at;
+            let looked = context.look(&mut workflow, Some(page)).await;
+            Errand::Look(workflow, Some(began_at), looked)
+        });
+    }
+
     fn take_back(&mut self, back: Result<Errand, JoinError>) {
         let now = Instant::now();
         match back {
             Ok(Errand::Workflows(names)) => self.listed(names, now),
-            Ok(Errand::Look(workflow, looked)) => self.looked(workflow, looked, now),
+            Ok(Errand::Look(workflow, read_at, looked)) => {
+                self.looked(workflow, read_at, looked, now);
+            }
             Err(panicked) => {
                 tracing::error!(error = %panicked, "a look broke off; please report this defect");
                 self.start_over(now);
@@ -357,11 +378,20 @@ impl Run {
     }
 
     /// A workflow was looked through, or not.
-    fn looked(&mut self, workflow: Box<Followed>, looked: Result<(), Failure>, now: Instant) {
+    fn looked(
+        &mut self,
+        workflow: Box<Followed>,
+        read_at: Option<Instant>,
+        looked: Result<(), Failure>,
+        now: Instant,
+    ) {
         let name = Arc::clone(&workflow.key.name);
         self.count(&workflow.key, &looked);
         let is_named = self.is_named(&name);
-        let mut due = workflow.round.after(now);
+        let mut due = match read_at {
+            Some(read_at) => read_at + workflow.round.interval(),
+            None => workflow.round.after(now),
+        };
         let mut is_gone = self.gone.remove(&name);
         match &looked {
             Ok(()) => {

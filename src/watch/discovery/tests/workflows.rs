@@ -75,7 +75,8 @@ async fn the_first_watch_that_fits_a_workflow_decides_about_its_jobs() {
     ];
     let mut running = stage.start(&rules);
     sleep(2 * MINUTE).await;
-    while let Ok(jobs) = running.found.try_recv() {
+    while let Ok(handed) = running.found.try_recv() {
+        let Handed::Jobs(jobs) = handed else { continue };
         for job in jobs {
             assert_eq!(job.key.job_id, job.notifiers[0], "{}", job.key);
         }
