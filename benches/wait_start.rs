@@ -9,14 +9,16 @@
 
 #[path = "wait_start/bare.rs"]
 mod bare;
+#[path = "support/simulator.rs"]
+mod simulator;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use simulator::Simulator;
 use tokio::time::Instant;
 
 const MOST_MILLIS: f64 = 15.0;
@@ -49,7 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let check = arguments.iter().any(|argument| argument == "--check");
     let folder = tempfile::tempdir()?;
-    let simulator = Simulator::start(folder.path())?;
+    let simulator = Simulator::start(folder.path(), SCENARIO)?;
     let ours = Program { name: "matchwatch wait", command: || wait(&simulator.url), runs: 40 };
     let aws_cli = aws_cli()?;
     let theirs = Program {
@@ -90,39 +92,6 @@ fn main() -> anyhow::Result<ExitCode> {
         })
     );
     Ok(if check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// `matchwatch simulate`, for as long as this lives.
-struct Simulator {
-    process: Child,
-    url: String,
-}
-
-impl Simulator {
-    fn start(folder: &Path) -> anyhow::Result<Self> {
-        let scenario = folder.join("scenario.toml");
-        fs::write(&scenario, SCENARIO)?;
-        let mut process = clean(MATCHWATCH)
-            .args(["simulate", "--listen", "127.0.0.1:0", "--scenario"])
-            .arg(&scenario)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().context("stdout was asked for")?;
-        let mut simulator = Self { process, url: String::new() };
-        let mut first_line = String::new();
-        BufReader::new(stdout).read_line(&mut first_line)?;
-        ensure!(first_line.starts_with("http://"), "simulate printed no URL but {first_line:?}");
-        simulator.url = first_line.trim().to_owned();
-        Ok(simulator)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to do.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn wait(endpoint: &str) -> Command {

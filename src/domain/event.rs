@@ -1,141 +1,27 @@
 //! The event that a transition or an alarm makes: a CloudEvents 1.0 JSON object, described in docs/events.md.
 
+mod data;
+mod event_type;
+mod id;
+mod message;
 #[cfg(test)]
 mod tests;
-
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::alarm::{Alarm, AlarmData, AlarmKey, AlarmName, AlarmState};
+use super::alarm::{Alarm, AlarmData, AlarmKey, AlarmState};
 use super::details::JobDetails;
-use super::job::{JobKey, JobKind, JobStatus, UnknownName, WorkflowKey};
+use super::job::{JobKey, JobKind, JobStatus};
 use super::quality::GateFailure;
 use super::state::Transition;
 use super::subject::Subject;
-
-/// Namespace of event ids: UUIDv5 of `matchwatch.dev` in the DNS namespace.
-pub const EVENT_NAMESPACE: Uuid = Uuid::from_u128(0xad02_6373_2351_583d_953f_a7b8_5acf_210f);
-
-/// What an event tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "Cow<'_, str>")]
-pub enum EventType {
-    /// The job waits for its turn.
-    JobQueued,
-    /// The job is at work.
-    JobRunning,
-    /// The job ended well.
-    JobSucceeded,
-    /// The job ended with an error.
-    JobFailed,
-    /// The job ended well, and failed its quality gates.
-    JobQualityFailed,
-    /// An alarm begins.
-    AlarmRaised(AlarmName),
-    /// An alarm is over.
-    AlarmResolved(AlarmName),
-}
-
-impl EventType {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::JobQueued,
-        Self::JobRunning,
-        Self::JobSucceeded,
-        Self::JobFailed,
-        Self::JobQualityFailed,
-        Self::AlarmRaised(AlarmName::QueuedTooLong),
-        Self::AlarmResolved(AlarmName::QueuedTooLong),
-        Self::AlarmRaised(AlarmName::RunningTooLong),
-        Self::AlarmResolved(AlarmName::RunningTooLong),
-        Self::AlarmRaised(AlarmName::RunningLongerThanUsual),
-        Self::AlarmResolved(AlarmName::RunningLongerThanUsual),
-        Self::AlarmRaised(AlarmName::Lost),
-        Self::AlarmResolved(AlarmName::Lost),
-        Self::AlarmRaised(AlarmName::AccessDenied),
-        Self::AlarmResolved(AlarmName::AccessDenied),
-        Self::AlarmRaised(AlarmName::WatchBroken),
-        Self::AlarmResolved(AlarmName::WatchBroken),
-    ];
-
-    /// The type of the event that tells that a job reached `status`.
-    pub const fn of(status: JobStatus) -> Self {
-        match status {
-            JobStatus::Queued => Self::JobQueued,
-            JobStatus::Running => Self::JobRunning,
-            JobStatus::Succeeded => Self::JobSucceeded,
-            JobStatus::Failed => Self::JobFailed,
-        }
-    }
-
-    /// The status that it tells to be reached; `None` where it tells something else.
-    pub const fn status(self) -> Option<JobStatus> {
-        match self {
-            Self::JobQueued => Some(JobStatus::Queued),
-            Self::JobRunning => Some(JobStatus::Running),
-            Self::JobSucceeded => Some(JobStatus::Succeeded),
-            Self::JobFailed => Some(JobStatus::Failed),
-            Self::JobQualityFailed | Self::AlarmRaised(_) | Self::AlarmResolved(_) => None,
-        }
-    }
-
-    /// The CloudEvents `type`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::JobQueued => "dev.matchwatch.job.queued.v1",
-            Self::JobRunning => "dev.matchwatch.job.running.v1",
-            Self::JobSucceeded => "dev.matchwatch.job.succeeded.v1",
-            Self::JobFailed => "dev.matchwatch.job.failed.v1",
-            Self::JobQualityFailed => "dev.matchwatch.job.quality_failed.v1",
-            Self::AlarmRaised(alarm) => alarm.event_type(AlarmState::Raised),
-            Self::AlarmResolved(alarm) => alarm.event_type(AlarmState::Resolved),
-        }
-    }
-
-    /// The type without what all have in common: `job.failed`.
-    pub fn short_name(self) -> &'static str {
-        let name = self.as_str();
-        let name = name.strip_prefix("dev.matchwatch.").unwrap_or(name);
-        name.rsplit_once('.').map_or(name, |(name, _version)| name)
-    }
-}
-
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for EventType {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        Self::ALL
-            .into_iter()
-            .find(|event_type| event_type.as_str() == name)
-            .ok_or_else(|| UnknownName(name.to_owned()))
-    }
-}
-
-impl From<EventType> for String {
-    fn from(event_type: EventType) -> Self {
-        event_type.as_str().to_owned()
-    }
-}
-
-impl TryFrom<Cow<'_, str>> for EventType {
-    type Error = UnknownName;
-
-    fn try_from(name: Cow<'_, str>) -> Result<Self, UnknownName> {
-        name.parse()
-    }
-}
+pub use data::{EventData, JobData};
+pub use event_type::EventType;
+pub use id::EVENT_NAMESPACE;
+use id::event_id;
+pub use message::Message;
 
 /// A CloudEvents 1.0 event in the JSON format (<https://github.com/cloudevents/spec>).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,62 +48,6 @@ pub struct Event {
     pub datacontenttype: String,
     /// What it tells of.
     pub data: EventData,
-}
-
-/// The payload of an event. Which one it is follows from the event's type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum EventData {
-    /// Of `dev.matchwatch.job.…`.
-    Job(JobData),
-    /// Of `dev.matchwatch.alarm.…`.
-    Alarm(AlarmData),
-}
-
-/// The payload of a job's event: what the API returned under its own names, and what we know besides.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobData {
-    /// The id that the service gave the job.
-    pub job_id: String,
-    /// The status that the job has now.
-    pub status: JobStatus,
-    /// The status that was told before; absent in a job's first event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous_status: Option<JobStatus>,
-    /// Statuses that the job passed through unseen since the event before, in their order.
-    pub inferred: Vec<JobStatus>,
-    /// Name of the workflow that the job runs.
-    pub workflow_name: String,
-    /// Matching or ID mapping.
-    pub kind: JobKind,
-    /// The AWS Region.
-    pub region: String,
-    /// Name of the account in the configuration.
-    pub account: String,
-    /// When the change was observed.
-    pub observed_at: Timestamp,
-    /// `endTime` − `startTime`, where the API told both.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_seconds: Option<f64>,
-    /// The quality gates that the job failed; empty but in the event that tells of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failed_gates: Vec<GateFailure>,
-    /// What else the API returned.
-    #[serde(flatten)]
-    pub details: JobDetails,
-}
-
-impl JobData {
-    /// The key of the job.
-    pub fn key(&self) -> JobKey {
-        JobKey {
-            account: self.account.as_str().into(),
-            kind: self.kind,
-            workflow_name: self.workflow_name.as_str().into(),
-            job_id: self.job_id.as_str().into(),
-        }
-    }
 }
 
 impl Event {
@@ -411,6 +241,11 @@ impl Event {
         }
     }
 
+    /// What an ID mapping job processes; no other has a type.
+    pub fn job_type(&self) -> Option<&str> {
+        Some(self.job()?.details.job_type.as_ref()?.as_str())
+    }
+
     /// What an event that tells of no status says, for people.
     pub fn message(&self) -> Option<String> {
         match &self.data {
@@ -426,67 +261,5 @@ impl Event {
     /// Why the job failed, as the service says.
     pub fn error_message(&self) -> Option<&str> {
         self.job()?.details.error_details.as_ref()?.error_message.as_deref()
-    }
-}
-
-/// UUIDv5, in [`EVENT_NAMESPACE`], of a JSON array without spaces: the Region, what the event tells of, its type, and
-/// for an alarm when it was raised.
-///
-/// A JSON array is an unambiguous encoding: no two different lists of names share one. What an alarm's ends with is no
-/// type, so none shares one with a job's.
-fn event_id(
-    region: &str,
-    subject: &Subject,
-    event_type: EventType,
-    raised_at: Option<Timestamp>,
-) -> Uuid {
-    let mut name = vec![region.to_owned()];
-    match subject {
-        Subject::Job(JobKey { kind, workflow_name, job_id, .. }) => {
-            name.extend([kind.as_str(), workflow_name, job_id].map(str::to_owned));
-        }
-        Subject::Workflow(WorkflowKey { kind, name: workflow, .. }) => {
-            name.extend([kind.as_str(), workflow].map(str::to_owned));
-        }
-        Subject::Account(account) => name.push(account.to_string()),
-    }
-    name.push(event_type.as_str().to_owned());
-    name.extend(raised_at.map(|raised_at| raised_at.to_string()));
-    Uuid::new_v5(&EVENT_NAMESPACE, serde_json::Value::from(name).to_string().as_bytes())
-}
-
-/// An event with its encoding, fixed when the transition is recorded: every delivery of the event, today
-/// or after an upgrade, sends the same bytes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Message<E = Event> {
-    /// The event.
-    pub event: E,
-    /// The event as one line of JSON, without a line break.
-    pub body: Arc<str>,
-}
-
-impl<E: Serialize> Message<E> {
-    /// Fixes the encoding of `event`.
-    ///
-    /// # Errors
-    ///
-    /// Only if the event cannot be written as JSON, which none of its types allows.
-    pub fn encode(event: E) -> Result<Self, serde_json::Error> {
-        let body = serde_json::to_string(&event)?.into();
-        Ok(Self { event, body })
-    }
-}
-
-impl Message {
-    /// Takes up a body that was encoded before.
-    ///
-    /// # Errors
-    ///
-    /// The body is not an event on one line, as when a database was damaged.
-    pub fn decode(body: &str) -> Result<Self, serde_json::Error> {
-        if body.contains(['\n', '\r']) {
-            return Err(serde::de::Error::custom("there is a line break in it"));
-        }
-        Ok(Self { event: serde_json::from_str(body)?, body: body.into() })
     }
 }

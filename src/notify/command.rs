@@ -166,7 +166,7 @@ impl Notifier for Command {
 }
 
 /// Names and values; one without a value is not to be set.
-type Variables = [(&'static str, Option<String>); 12];
+type Variables = [(&'static str, Option<String>); 13];
 
 /// What the program is told in its environment. A field that the event does not have is not set.
 fn variables(event: &Event) -> Variables {
@@ -177,6 +177,7 @@ fn variables(event: &Event) -> Variables {
         ("MATCHWATCH_JOB_ID", event.job_id().map(text)),
         ("MATCHWATCH_WORKFLOW_NAME", event.workflow_name().map(text)),
         ("MATCHWATCH_KIND", event.kind().map(|kind| kind.to_string())),
+        ("MATCHWATCH_JOB_TYPE", event.job_type().map(text)),
         ("MATCHWATCH_STATUS", event.status().map(|status| status.to_string())),
         ("MATCHWATCH_PREVIOUS_STATUS", event.previous_status().map(|status| status.to_string())),
         ("MATCHWATCH_REGION", Some(text(event.region()))),
@@ -195,6 +196,7 @@ fn variables_of_test(test: &TestEvent) -> Variables {
         ("MATCHWATCH_JOB_ID", None),
         ("MATCHWATCH_WORKFLOW_NAME", None),
         ("MATCHWATCH_KIND", None),
+        ("MATCHWATCH_JOB_TYPE", None),
         ("MATCHWATCH_STATUS", None),
         ("MATCHWATCH_PREVIOUS_STATUS", None),
         ("MATCHWATCH_REGION", None),

@@ -1,6 +1,7 @@
 //! `matchwatch run`: the real binary against a simulator in this process.
 
 mod id_mapping;
+mod linger;
 mod lossy;
 mod start;
 mod stop;

@@ -18,6 +18,8 @@ pub(super) struct Known {
     /// The service answered something.
     has_answered: bool,
     last_error: Option<SourceError>,
+    /// No job is known to be ours, for good.
+    failure: Option<StartFailure>,
 }
 
 impl Known {
@@ -38,6 +40,13 @@ impl Known {
             StartNews::Asked | StartNews::Blind(_) | StartNews::Full(_) => self.has_answered = true,
             StartNews::NothingAppeared | StartNews::Others(_) => {}
         }
+    }
+
+    /// Takes in that it has come to this.
+    pub(super) fn fail(&mut self, failure: StartFailure) {
+        // Whatever was asked is answered, or counted as lost.
+        self.is_asked = false;
+        self.failure = Some(failure);
     }
 
     /// Whether a job may have been started that nobody knows.
@@ -63,31 +72,26 @@ impl Known {
         }
     }
 
-    /// Why it is not done yet, where that is known.
+    /// Why there is no job, where that is known.
     pub(super) fn why(&self) -> String {
-        match &self.last_error {
-            Some(error) if self.started.is_none() => format!("; last error: {error}"),
-            _ => String::new(),
+        match (&self.failure, &self.last_error) {
+            _ if self.started.is_some() => String::new(),
+            (Some(failure), _) => format!(": {failure}"),
+            (None, Some(error)) => format!("; last error: {error}"),
+            (None, None) => String::new(),
         }
     }
 
-    /// How the command ends when its time is up.
-    pub(super) const fn exit_at_deadline(&self) -> Exit {
+    /// How the command ends without having waited for a job to its end.
+    pub(super) const fn exit(&self) -> Exit {
         match self {
             Self { started: Some(_), .. } => Exit::TimedOut,
+            Self { failure: Some(StartFailure::Unsure(_)), .. } => Exit::Unsure,
             _ if self.is_unsure() => Exit::Unsure,
+            Self { failure: Some(StartFailure::Refused(error)), .. } => of_error(error),
+            Self { failure: Some(StartFailure::Full(_)), .. } => Exit::Busy,
             Self { has_answered: true, .. } => Exit::TimedOut,
             _ => Exit::Unreachable,
-        }
-    }
-
-    /// How the command ends where no job is known to be ours.
-    pub(super) const fn exit_after(&self, failure: &StartFailure) -> Exit {
-        match failure {
-            StartFailure::Unsure(_) => Exit::Unsure,
-            _ if self.was_lost => Exit::Unsure,
-            StartFailure::Refused(error) => of_error(error),
-            StartFailure::Full(_) => Exit::Busy,
         }
     }
 }

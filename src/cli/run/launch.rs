@@ -81,19 +81,14 @@ impl<'a> Launch<'a> {
                 }
                 Ended::Signal(exit) => {
                     self.linger(start.as_mut(), &mut news).await;
-                    let words = self.known.words(&self.workflow, &self.flags);
-                    self.outlets.progress.say(&format!("matchwatch: stopped; {words}"));
+                    self.say_known("stopped; ");
                     return Err(exit);
                 }
                 Ended::Deadline => {
-                    self.linger(start.as_mut(), &mut news).await;
                     let after = duration::display(self.begun.elapsed());
-                    let words = self.known.words(&self.workflow, &self.flags);
-                    let why = self.known.why();
-                    self.outlets
-                        .progress
-                        .say(&format!("matchwatch: the time was up after {after}; {words}{why}"));
-                    return Err(self.known.exit_at_deadline());
+                    self.linger(start.as_mut(), &mut news).await;
+                    self.say_known(&format!("the time was up after {after}; "));
+                    return Err(self.known.exit());
                 }
             }
         }
@@ -105,17 +100,46 @@ impl<'a> Launch<'a> {
         mut start: Pin<&mut impl Future<Output = Result<Started, StartFailure>>>,
         news: &mut News,
     ) {
-        self.take_all(news);
+        self.take_last(news);
+        if self.known.is_asked {
+            let linger = duration::display(LINGER);
+            self.outlets.progress.note(&format!(
+                "a request to start a job is under way: waiting {linger} for the answer"
+            ));
+        }
         let mut enough = pin!(sleep(LINGER));
         while self.known.is_asked {
             tokio::select! {
                 biased;
-                Some(news) = news.recv() => self.take(&news),
-                _ = &mut start => break,
+                Some(news) = news.recv() => self.take_at_last(&news),
+                outcome = &mut start => {
+                    self.take_last(news);
+                    // A job is among the news.
+                    if let Err(failure) = outcome {
+                        self.known.fail(failure);
+                    }
+                    break;
+                }
                 () = &mut enough => break,
             }
         }
-        self.take_all(news);
+        self.take_last(news);
+    }
+
+    /// Takes in all news that are left when the command is to end.
+    fn take_last(&mut self, news: &mut News) {
+        while let Ok(news) = news.try_recv() {
+            self.take_at_last(&news);
+        }
+    }
+
+    /// Takes in what happened when the command is to end. Only a job is worth a line of its own by then: nothing is
+    /// asked again, nothing looked for, and the last line says the rest.
+    fn take_at_last(&mut self, news: &StartNews) {
+        self.known.take(news);
+        if let StartNews::Started(started) = news {
+            self.say_started(started);
+        }
     }
 
     fn take_all(&mut self, news: &mut News) {
@@ -189,21 +213,26 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// Says why there is no job.
+    /// Takes in what it has come to. Without a job it says why.
     fn conclude(&mut self, outcome: Result<Started, StartFailure>) -> Result<JobKey, Exit> {
-        let failure = match outcome {
-            Ok(started) => return Ok(started.job),
-            Err(failure) => failure,
-        };
-        // Whatever was asked is answered, or counted as lost.
-        self.known.is_asked = false;
-        let exit = self.known.exit_after(&failure);
-        let advice = match exit {
+        match outcome {
+            Ok(started) => Ok(started.job),
+            Err(failure) => {
+                self.known.fail(failure);
+                self.say_known("");
+                Err(self.known.exit())
+            }
+        }
+    }
+
+    /// Says, as the last line, what is known.
+    fn say_known(&self, how: &str) {
+        let words = self.known.words(&self.workflow, &self.flags);
+        let why = self.known.why();
+        let advice = match self.known.exit() {
             Exit::Busy => "; --queue waits until the service takes another",
             _ => "",
         };
-        let words = self.known.words(&self.workflow, &self.flags);
-        self.outlets.progress.say(&format!("matchwatch: {words}: {failure}{advice}"));
-        Err(exit)
+        self.outlets.progress.say(&format!("matchwatch: {how}{words}{why}{advice}"));
     }
 }

@@ -216,14 +216,13 @@ impl Following {
         }
     }
 
-    /// What a job that succeeded must have done besides. Flags win over the watch that follows the job.
-    pub(super) fn gates(&self, watched: Gates) -> Gates {
-        let given = Gates {
+    /// What a job that succeeded must have done besides.
+    pub(super) const fn gates(&self) -> Gates {
+        Gates {
             max_unprocessed: self.max_unprocessed,
             min_match_ids: self.min_match_ids,
             min_processed: self.min_processed,
-        };
-        given.or(watched)
+        }
     }
 
     /// The flags that a command needs to ask the same account the same way about jobs named so.

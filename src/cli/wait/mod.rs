@@ -3,11 +3,13 @@
 mod args;
 mod ends;
 mod ids;
+mod judge;
 mod link;
 mod outlets;
 mod pollers;
 mod progress;
 mod report;
+mod reporter;
 mod verdict;
 mod witness;
 
@@ -23,17 +25,17 @@ use super::{Exit, Failure, tell};
 use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::duration;
-use crate::source::SourceError;
-use crate::watch::cadence::Eta;
-use crate::watch::{LocateError, Located, Next, Observer, Search};
+use crate::watch::{LocateError, Located, Next, Search};
 pub(super) use args::Args;
 use args::Output;
 pub(super) use args::{Following, Named, Subject};
 pub(super) use ends::{Ended, Ends};
+use judge::Judge;
 pub(super) use link::Link;
 pub(super) use outlets::Outlets;
 use pollers::Pollers;
 pub(super) use progress::HEARTBEAT;
+use reporter::{Report, Reporter};
 use verdict::Verdict;
 pub(super) use verdict::of_error;
 use witness::Witness;
@@ -77,8 +79,7 @@ pub(super) struct Wait {
     job_ids: Vec<Arc<str>>,
     verdict: Verdict,
     outlets: Outlets,
-    /// The watches of the configuration: for their quality gates.
-    watches: Vec<WatchSettings>,
+    judge: Judge,
     /// Answers about jobs.
     reports: mpsc::UnboundedReceiver<Report>,
     /// Looks for workflows, until it is sent to do so.
@@ -113,6 +114,7 @@ impl Wait {
         );
         let (tell, located) = mpsc::unbounded_channel();
         Ok(Self {
+            judge: Judge::by(&args),
             args,
             started,
             account: Arc::clone(&account.name),
@@ -121,7 +123,6 @@ impl Wait {
             verdict: Verdict::new(job_ids.len(), any),
             job_ids,
             outlets,
-            watches: Vec::new(),
             reports,
             search: Some(Search::new(account, config, budgets, tell)),
             located,
@@ -132,7 +133,7 @@ impl Wait {
 
     /// Has jobs judged by the quality gates of the watches that follow them.
     pub(super) fn judge_by(&mut self, watches: Vec<WatchSettings>) {
-        self.watches = watches;
+        self.judge.and_by(watches);
     }
 
     /// Waits until all is over, or something else ends first.
@@ -232,10 +233,7 @@ impl Wait {
                 self.print(job, observation)
                     .context("writing to standard output")
                     .map_err(Failure::usage)?;
-                match verdict::of_status(*status) {
-                    Exit::Success => self.judge(job, observation),
-                    exit => exit,
-                }
+                self.judge.judge(job, *status, observation, &self.outlets.progress)
             }
             (Next::GiveUp(error), _) => {
                 self.outlets.progress.say(&format!("matchwatch: job {}: {error}", job.job_id));
@@ -244,18 +242,6 @@ impl Wait {
             (Next::AskIn(_), _) | (Next::Ended(_), Err(_)) => return Ok(None),
         };
         Ok(self.verdict.ended(&job.job_id, exit))
-    }
-
-    /// How a job that succeeded comes out of its quality gates.
-    fn judge(&self, job: &JobKey, observation: &Observation) -> Exit {
-        let watched = self.watches.iter().find(|watch| watch.follows(job));
-        let gates = self.args.gates(watched.map(|watch| watch.gates).unwrap_or_default());
-        let failures = gates.check(observation.details.metrics.as_deref());
-        for failure in &failures {
-            let message = &failure.message;
-            self.outlets.progress.say(&format!("matchwatch: job {}: {message}", job.job_id));
-        }
-        if failures.is_empty() { Exit::Success } else { Exit::QualityFailed }
     }
 
     /// Takes in what the search tells; returns how the command ends, if it does.
@@ -322,32 +308,5 @@ impl Wait {
             writeln!(stdout, "{line}")?;
             stdout.flush()
         })
-    }
-}
-
-/// What the poller has to tell.
-enum Report {
-    /// One answer.
-    Polled { job: JobKey, answer: Result<Observation, SourceError>, next: Next },
-    /// When a job at work will have ended.
-    Expected { job: JobKey, eta: Eta },
-}
-
-/// Passes the poller's answers on.
-struct Reporter(mpsc::UnboundedSender<Report>);
-
-impl Observer for Reporter {
-    fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
-        let answer = answer.cloned().map_err(Clone::clone);
-        // Nobody listens any more once the command has ended.
-        let _ = self.0.send(Report::Polled { job: job.clone(), answer, next: next.clone() });
-    }
-
-    fn wants_eta(&self) -> bool {
-        true
-    }
-
-    fn expected(&self, job: &JobKey, eta: Eta) {
-        let _ = self.0.send(Report::Expected { job: job.clone(), eta });
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{ErrorDetails, JobMetrics, OutputSource};
+use crate::domain::{AlarmName, ErrorDetails, JobMetrics, OutputSource};
 
 const JOB_ID: &str = "0123456789abcdef0123456789abcdef";
 

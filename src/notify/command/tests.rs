@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::*;
-use crate::notify::testing::{failed, failed_with, raised, succeeded};
+use crate::domain::{JobKind, JobType};
+use crate::notify::testing::{failed, failed_with, job_of, raised, succeeded};
 
 /// Runs `script` in a shell that finds `dir` in `$0`.
 fn command(script: &str, dir: &Path, timeout: Duration) -> Command {
@@ -85,6 +86,17 @@ async fn an_alarm_has_no_variables_of_a_job_and_says_what_it_is_about() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(environment_for(&raised).await, BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn a_job_of_id_mapping_has_its_type_in_the_environment() {
+    let mut event = succeeded().event;
+    let job = job_of(&mut event);
+    job.kind = JobKind::IdMapping;
+    job.details.job_type = Some(JobType::Incremental);
+    let variables = environment_for(&Message::encode(event).unwrap()).await;
+    assert_eq!(variables["MATCHWATCH_KIND"], "id-mapping");
+    assert_eq!(variables["MATCHWATCH_JOB_TYPE"], "INCREMENTAL");
 }
 
 #[tokio::test]

@@ -19,14 +19,20 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// Pages that are read before a start at the most. Where there are more, the jobs' own times have to help.
+    /// Pages that are read before a start at the most: it is not to be held up.
     const MAX_PAGES: usize = 8;
 
     /// How far this machine's clock and the service's may be apart. With more, the service takes no signature.
     const SKEW: Duration = Duration::from_mins(15);
 
-    /// Whether a job was started after the census.
-    pub(super) fn is_new(&self, job: &JobSummary) -> bool {
+    /// Whether a job that is not in it was started after it. Where it is not whole that is never known: not the order of
+    /// lists, nor what a `startTime` means while a job is queued, is documented.
+    pub(super) const fn tells_new_from_old(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Whether a job may have been started after the census: it is not in it, nor is it too old by its own time.
+    pub(super) fn may_be_new(&self, job: &JobSummary) -> bool {
         if self.job_ids.contains(&job.job_id) {
             return false;
         }
@@ -36,8 +42,8 @@ impl Census {
 }
 
 impl Start {
-    /// Notes which jobs there are.
-    pub(super) async fn take_census(&self) -> Result<Census, StartFailure> {
+    /// Notes which jobs there are. That they may not be listed is told if it `is_news`.
+    pub(super) async fn take_census(&self, is_news: bool) -> Result<Census, StartFailure> {
         let taken_at = self.clock.now();
         let mut job_ids = HashSet::new();
         let mut pages = 0;
@@ -49,7 +55,9 @@ impl Start {
         match listed.await {
             Ok(is_whole) => Ok(Census { job_ids, is_whole, taken_at }),
             Err(error @ SourceError::AccessDenied { .. }) => {
-                self.tell(StartNews::Blind(error));
+                if is_news {
+                    self.tell(StartNews::Blind(error));
+                }
                 Ok(Census { job_ids, is_whole: false, taken_at })
             }
             Err(error) => Err(StartFailure::Refused(error)),

@@ -1,7 +1,7 @@
 //! Starts one job, and knows at every moment what is known of it.
 //!
 //! The service takes no token by which it would know a repeated request from a new one. So what jobs there are is noted
-//! before the first request, and after a request whose answer is lost the jobs are listed again: a new one is most
+//! before a request, and after a request whose answer is lost the jobs are listed again: a new one is most
 //! probably ours. No other request goes out before the list has shown no new job for as long as a job may take to appear.
 
 mod census;
@@ -101,6 +101,12 @@ pub enum Unsure {
     /// Several jobs have appeared since.
     #[error("{} jobs have appeared since: {}", .0.len(), .0.join(", "))]
     Several(Vec<String>),
+    /// These may have appeared since or have been there before: not all jobs were known.
+    #[error(
+        "not all of the workflow's jobs were known before the request, so that each of these may be ours or an older \
+         one: {}", .0.join(", ")
+    )]
+    NewOrOld(Vec<String>),
     /// The jobs cannot be listed.
     #[error("the jobs cannot be listed: {0}")]
     Unlisted(SourceError),
@@ -140,7 +146,7 @@ impl Start {
     ///
     /// One of [`StartFailure`].
     pub async fn run(self) -> Result<Started, StartFailure> {
-        let before = self.take_census().await?;
+        let mut before = self.take_census(true).await?;
         let mut delays = Backoff::new(self.config.backoff);
         let mut queue = self.config.queue.map(Backoff::new);
         let (mut was_lost, mut renewed) = (false, false);
@@ -199,6 +205,10 @@ impl Start {
                     sleep(delay).await;
                 }
             }
+            if !was_lost {
+                // What has appeared meanwhile is somebody else's.
+                before = self.take_census(false).await?;
+            }
         }
     }
 
@@ -210,32 +220,43 @@ impl Start {
     ) -> Result<Option<String>, StartFailure> {
         let settled_at = Instant::now() + settling;
         let mut pause = Self::FIRST_PAUSE;
-        let mut seen: Option<String> = None;
+        let mut seen = Vec::new();
         loop {
             let looked_at = Instant::now();
-            let mut new = self.look(before).await.map_err(StartFailure::Unsure)?;
-            if new.len() > 1 {
-                return Err(StartFailure::Unsure(Unsure::Several(new)));
-            }
+            let new = self.look(before).await.map_err(StartFailure::Unsure)?;
             // A second look, for ours may be on its way while somebody else's is there already.
-            match (new.pop(), &seen) {
-                (Some(job_id), Some(earlier)) if job_id == *earlier => return Ok(Some(job_id)),
-                (Some(job_id), _) => seen = Some(job_id),
-                (None, _) if looked_at >= settled_at => return Ok(None),
-                (None, _) => {}
+            match &*new {
+                [] if looked_at >= settled_at => return Ok(None),
+                [] => {}
+                _ if new == seen => return Self::only(before, new).map(Some),
+                _ => seen = new,
             }
             let next = looked_at + pause;
             // With one in sight there is nothing to settle but whether it stays alone.
-            sleep_until(if seen.is_some() { next } else { next.min(settled_at) }).await;
+            sleep_until(if seen.is_empty() { next.min(settled_at) } else { next }).await;
             pause *= 2;
         }
     }
 
-    /// The jobs that are new since `before`.
+    /// The only one of these jobs, if that is ours for all that can be known.
+    fn only(before: &Census, mut job_ids: Vec<String>) -> Result<String, StartFailure> {
+        if !before.tells_new_from_old() {
+            return Err(StartFailure::Unsure(Unsure::NewOrOld(job_ids)));
+        }
+        match job_ids.pop() {
+            Some(job_id) if job_ids.is_empty() => Ok(job_id),
+            last => {
+                job_ids.extend(last);
+                Err(StartFailure::Unsure(Unsure::Several(job_ids)))
+            }
+        }
+    }
+
+    /// The jobs that are new since `before`, or may be.
     async fn look(&self, before: &Census) -> Result<Vec<String>, Unsure> {
         let mut new = Vec::new();
         let listed = self.each_page(|jobs| {
-            new.extend(jobs.into_iter().filter(|job| before.is_new(job)).map(|job| job.job_id));
+            new.extend(jobs.into_iter().filter(|job| before.may_be_new(job)).map(|job| job.job_id));
             true
         });
         listed.await.map_err(Unsure::Unlisted)?;

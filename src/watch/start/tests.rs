@@ -1,12 +1,14 @@
 //! Starts against a service in the same process, in paused time.
 
 mod hostile;
+mod others;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::*;
 use crate::clock::TokioClock;
@@ -41,7 +43,7 @@ struct Service {
     list_errors: Mutex<VecDeque<SourceError>>,
     /// Jobs that somebody else starts just before ours.
     others_at_start: Mutex<usize>,
-    may_list: bool,
+    may_list: AtomicBool,
     starts: Mutex<usize>,
 }
 
@@ -68,7 +70,7 @@ fn conflict() -> StartError {
 impl Service {
     fn new(script: impl IntoIterator<Item = Reply>) -> Arc<Self> {
         let script = Mutex::new(script.into_iter().collect());
-        Arc::new(Self { script, may_list: true, ..Self::default() })
+        Arc::new(Self { script, may_list: true.into(), ..Self::default() })
     }
 
     fn add(&self, after: Duration) -> String {
@@ -77,6 +79,18 @@ impl Service {
         let appears_at = Instant::now() + after;
         jobs.push(Job { id: id.clone(), appears_at, start_time: None, job_type: None });
         id
+    }
+
+    /// Says when the latest job was started.
+    fn date(&self, start_time: Timestamp) {
+        self.jobs.lock().unwrap().last_mut().unwrap().start_time = Some(start_time);
+    }
+
+    /// Waits for the first request to start a job.
+    async fn until_started(&self) {
+        while *self.starts.lock().unwrap() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     fn count(&self) -> usize {
@@ -130,7 +144,7 @@ impl JobSource for Service {
         if let Some(error) = self.list_errors.lock().unwrap().pop_front() {
             return Err(error);
         }
-        if !self.may_list {
+        if !self.may_list.load(Ordering::Relaxed) {
             return Err(denied());
         }
         let jobs = self.jobs.lock().unwrap();
@@ -283,29 +297,9 @@ async fn a_job_that_appears_too_late_is_told_beside_the_second_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_several_new_jobs_none_is_taken_for_ours() {
-    let service = Service::new([Reply::Lost]);
-    *service.others_at_start.lock().unwrap() = 1;
-    let told = start(&service, false).await;
-    let both = vec!["job-0".to_owned(), "job-1".to_owned()];
-    assert_eq!(told.outcome, Err(StartFailure::Unsure(Unsure::Several(both))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_of_somebody_else_is_not_adopted_while_ours_is_on_its_way() {
-    let service = Service::new([Reply::LostAndSlow(Duration::from_secs(1))]);
-    *service.others_at_start.lock().unwrap() = 1;
-    let told = start(&service, false).await;
-    let Err(StartFailure::Unsure(Unsure::Several(jobs))) = &told.outcome else {
-        panic!("{:?}", told.outcome)
-    };
-    assert_eq!(jobs.len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
 async fn who_may_not_list_starts_one_job_and_no_second_one_after_a_lost_answer() {
-    let mut service = Service::new([Reply::Good, Reply::Lost]);
-    Arc::get_mut(&mut service).unwrap().may_list = false;
+    let service = Service::new([Reply::Good, Reply::Lost]);
+    service.may_list.store(false, Ordering::Relaxed);
     let told = start(&service, false).await;
     assert_eq!(told.job(), ("job-0", How::Told));
     assert!(told.has(|news| *news == StartNews::Blind(denied())));
@@ -364,34 +358,4 @@ async fn a_workflow_that_is_not_there_is_asked_for_no_job() {
     let told = start(&service, false).await;
     assert_eq!(told.outcome, Err(StartFailure::Refused(not_found)));
     assert_eq!(*service.starts.lock().unwrap(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn of_more_jobs_than_are_read_before_a_start_old_ones_are_not_taken_for_new() {
-    let service = Service::new([Reply::Lost]);
-    for age in 0..1_000 {
-        service.add(Duration::ZERO);
-        let start_time = now().checked_sub(SignedDuration::from_hours(age + 1)).unwrap();
-        service.jobs.lock().unwrap().last_mut().unwrap().start_time = Some(start_time);
-    }
-    let told = start(&service, false).await;
-    assert_eq!(told.job(), ("job-1000", How::Adopted));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_of_another_type_is_not_taken_for_ours() {
-    let service = Service::new([Reply::LostAndSlow(Duration::from_secs(5))]);
-    *service.others_at_start.lock().unwrap() = 1;
-    let typed = async {
-        // Somebody else's is there before ours.
-        while service.count() < 2 {
-            sleep(Duration::from_millis(5)).await;
-        }
-        let mut jobs = service.jobs.lock().unwrap();
-        jobs[0].job_type = Some(JobType::Batch);
-        jobs[1].job_type = Some(JobType::Incremental);
-    };
-    let (told, ()) =
-        tokio::join!(start_of_type(&service, false, Some(JobType::Incremental)), typed);
-    assert_eq!(told.job(), ("job-1", How::Adopted));
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
+
+use super::soon;
 
 /// What the server does with one request.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ impl Request {
 pub(crate) struct ScriptedServer {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// How many requests have come.
+    came: watch::Sender<usize>,
     _tasks: JoinSet<()>,
 }
 
@@ -73,6 +77,8 @@ pub(crate) struct ScriptedServer {
 struct State {
     script: VecDeque<Reply>,
     requests: Vec<Request>,
+    /// Is told how many they are.
+    came: watch::Sender<usize>,
     connections: usize,
     flooded: usize,
 }
@@ -83,10 +89,12 @@ impl ScriptedServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = script.into_iter().collect();
-        let state = Arc::new(Mutex::new(State { script, ..State::default() }));
+        let came = watch::Sender::new(0);
+        let state = State { script, came: came.clone(), ..State::default() };
+        let state = Arc::new(Mutex::new(state));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&state)));
-        Self { address, state, _tasks: tasks }
+        Self { address, state, came, _tasks: tasks }
     }
 
     /// Where it listens.
@@ -97,6 +105,13 @@ impl ScriptedServer {
     /// The requests that came so far, in their order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
+    }
+
+    /// Waits until so many requests have come.
+    pub(crate) async fn asked(&self, times: usize) {
+        let mut came = self.came.subscribe();
+        let what = format!("{times} requests");
+        soon(&what, came.wait_for(|requests| *requests >= times)).await.unwrap();
     }
 
     /// How many bytes of floods were taken so far.
@@ -124,6 +139,7 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
         let reply = {
             let mut state = state.lock().unwrap();
             state.requests.push(request);
+            state.came.send_replace(state.requests.len());
             state
                 .script
                 .pop_front()
