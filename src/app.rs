@@ -4,6 +4,7 @@
 //! settings ─▶ plan: all that can fail ─▶ crew: all that runs ◀─ reload: another plan
 //! ```
 
+mod access;
 mod accounts;
 mod alarms;
 mod control;
@@ -17,6 +18,8 @@ mod reload;
 mod retention;
 mod retirement;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +35,6 @@ pub use inspection::{Inspection, MissingPermission, Subject, Trouble, TroubleKin
 pub use outbox::{OutboxError, look_inside, redeliver};
 pub use reload::{ReadSettings, ReloadError, Reloader};
 
-use alarms::close_unwatched;
 use control::DaemonControl;
 use crew::Crew;
 use outbox::send_again;
@@ -163,7 +165,6 @@ impl Daemon {
         let settings = plan.settings.clone();
         // At once: what is asked over HTTP is about the crew's accounts and notifiers.
         let mut crew = Crew::start(base.clone(), plan, &stop);
-        close_unwatched(&base, &settings).await;
         retire_strangers(&base, &settings, &mut crew).await;
         let mut watch = Watch { base, settings, read_settings, crew, reloads, jobs_ended };
         let outcome = watch.keep(&stop).await;
@@ -219,7 +220,6 @@ impl Watch {
             Ok((plan, warnings)) => {
                 self.settings = plan.settings.clone();
                 self.crew.hand_over(plan).await?;
-                close_unwatched(&self.base, &self.settings).await;
                 self.base.metrics.config_accepted(self.base.clock.now());
                 for warning in warnings {
                     tracing::warn!("{warning}");

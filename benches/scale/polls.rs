@@ -16,7 +16,7 @@ use matchwatch::domain::{
 use matchwatch::heartbeat::Heartbeat;
 use matchwatch::metrics::Metrics;
 use matchwatch::source::{self, EntityResolution};
-use matchwatch::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
+use matchwatch::source::{JobPage, JobSource, PageToken, Scope, SourceError, WorkflowPage};
 use matchwatch::store::{SqliteConfig, SqliteStore, Store};
 use matchwatch::watch::{
     Account, Budgets, Config, Handed, Next, Observer, Patience, Poller, Terms, WatchedJob,
@@ -178,7 +178,7 @@ impl JobSource for Resumed {
         _workflow: &WorkflowKey,
         _page: Option<PageToken>,
     ) -> Result<JobPage, SourceError> {
-        Err(SourceError::AccessDenied { message: "no lists".to_owned() })
+        Err(SourceError::AccessDenied { scope: Scope::Question, message: "no lists".to_owned() })
     }
 
     async fn list_workflows(

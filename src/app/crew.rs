@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::close_what_is_over;
 use super::plan::{Base, KnownLimits, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
@@ -29,11 +30,12 @@ pub(super) struct Crew {
     no_more_questions: CancellationToken,
     /// How workers end when the daemon does.
     last_orders: Stop,
-    /// Ends this round of pollers, and the janitor.
+    /// Ends this round of pollers, and what is done beside them.
     round: CancellationToken,
     pollers: JoinSet<Schedule>,
     discoveries: JoinSet<()>,
-    janitor: JoinSet<()>,
+    /// The janitor, the porters, and who closes alarms.
+    upkeep: JoinSet<()>,
     workers: JoinSet<()>,
     /// Who works for each notifier.
     desks: HashMap<Arc<str>, Desk>,
@@ -58,7 +60,7 @@ impl Crew {
             round: stop.drain.child_token(),
             pollers: JoinSet::new(),
             discoveries: JoinSet::new(),
-            janitor: JoinSet::new(),
+            upkeep: JoinSet::new(),
             workers: JoinSet::new(),
             desks: HashMap::new(),
             limits: KnownLimits::new(),
@@ -81,7 +83,7 @@ impl Crew {
             schedule.extend(left.map_err(Broken)?);
         }
         all_end(&mut self.discoveries).await?;
-        all_end(&mut self.janitor).await?;
+        all_end(&mut self.upkeep).await?;
         self.round = self.no_more_questions.child_token();
         self.base.metrics.jobs.reset();
         self.base.metrics.pacer_rate.reset();
@@ -94,7 +96,7 @@ impl Crew {
     }
 
     fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
-        let Plan { settings, accounts, workers, janitor } = plan;
+        let Plan { settings, accounts, porters, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
         let mut statuses: Vec<_> =
             accounts.iter().map(|account| Arc::clone(&account.status)).collect();
@@ -118,7 +120,12 @@ impl Crew {
         for account in accounts {
             self.watch(account, schedule);
         }
-        self.janitor.spawn(janitor.run(self.round.clone()));
+        self.upkeep.spawn(janitor.run(self.round.clone()));
+        for porter in porters {
+            self.upkeep.spawn(porter.run(self.round.clone()));
+        }
+        let (base, round) = (self.base.clone(), self.round.clone());
+        self.upkeep.spawn(close_what_is_over(base, settings, round));
         let stay: HashSet<_> = names.into_iter().collect();
         let gone: Vec<_> =
             self.desks.keys().filter(|name| !stay.contains(*name)).cloned().collect();
@@ -191,7 +198,7 @@ impl Crew {
                 Some(ended) = self.pollers.join_next() => ended.map(drop),
                 Some(ended) = self.discoveries.join_next() => ended,
                 Some(ended) = self.workers.join_next() => ended,
-                Some(ended) = self.janitor.join_next() => ended,
+                Some(ended) = self.upkeep.join_next() => ended,
                 else => return std::future::pending().await,
             };
             if let Err(broken) = ended {
@@ -206,7 +213,7 @@ impl Crew {
             ended.map_err(Broken)?;
         }
         all_end(&mut self.discoveries).await?;
-        all_end(&mut self.janitor).await
+        all_end(&mut self.upkeep).await
     }
 
     /// Delivers what is due, and waits until that is done.
@@ -220,7 +227,7 @@ impl Crew {
     pub(super) async fn let_go(&mut self) {
         self.pollers.shutdown().await;
         self.discoveries.shutdown().await;
-        self.janitor.shutdown().await;
+        self.upkeep.shutdown().await;
         self.workers.shutdown().await;
     }
 }

@@ -1,10 +1,11 @@
 //! Watches that find their jobs: what they look for, and what they found before.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plan::Base;
 use crate::config::Settings;
-use crate::domain::{JobKind, JobSet, WatchKey};
+use crate::domain::{JobKey, JobKind, JobSet, WatchKey};
 use crate::heartbeat::Heartbeat;
 use crate::store::StoreError;
 use crate::watch::{Discovery, Poller, Rule, Terms, WatchedJob};
@@ -36,7 +37,9 @@ impl Base {
         Ok(rules)
     }
 
-    /// Jobs that were found before and have not ended, but for those that watches name.
+    /// Jobs that were found before and have not ended, but for those that watches name. One that was given up before
+    /// anything was recorded of it is asked about once more, as those are that watches name: its alarm is open, and no
+    /// list may bring it up again.
     pub(super) async fn found_jobs(
         &self,
         account: &str,
@@ -48,12 +51,30 @@ impl Base {
             return Ok(Vec::new());
         }
         let live = self.store.live_jobs(account, kind).await?;
-        let found = live.into_iter().filter(|(key, _)| !named.contains(key));
+        let live = live.into_iter().map(|(key, standing)| (key, Some(standing)));
+        let given_up = self.given_up_unseen(account, kind).await?;
+        let all = live.chain(given_up.into_iter().map(|key| (key, None)));
+        let found = all.filter(|(key, _)| !named.contains(key));
         let found = found.filter_map(|(key, standing)| {
             let rule = Rule::of(rules, &key.workflow_name)?;
-            Some(rule.watched(key, Some(standing)))
+            Some(rule.watched(key, standing))
         });
         Ok(found.collect())
+    }
+
+    /// Jobs that an alarm is open of, and of which nothing is recorded.
+    async fn given_up_unseen(
+        &self,
+        account: &str,
+        kind: JobKind,
+    ) -> Result<Vec<JobKey>, StoreError> {
+        let open = self.store.open_alarms(Some(account)).await?;
+        let jobs = open.iter().filter_map(|alarm| alarm.key.subject.job());
+        let jobs: BTreeSet<&JobKey> = jobs.filter(|job| job.kind == kind).collect();
+        let jobs: Vec<JobKey> = jobs.into_iter().cloned().collect();
+        let standings = self.store.standings(&jobs).await?;
+        let unseen = jobs.into_iter().zip(standings).filter(|(_, standing)| standing.is_none());
+        Ok(unseen.map(|(job, _)| job).collect())
     }
 
     /// Forgets what watches remember that are not in the configuration any more.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
+use super::access::{Bell, Overheard, Porter};
 use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
@@ -39,6 +40,8 @@ pub(super) struct Base {
 pub(super) struct Plan {
     pub(super) settings: Settings,
     pub(super) accounts: Vec<PlannedAccount>,
+    /// One for each account.
+    pub(super) porters: Vec<Porter>,
     pub(super) workers: Vec<Worker>,
     pub(super) janitor: Janitor,
 }
@@ -64,7 +67,7 @@ impl Base {
     ) -> Result<Plan, StartError> {
         let aws = Aws::trusting(settings.ca_bundle.as_ref())?;
         let named = Arc::new(named_jobs(settings));
-        let accounts = self.plan_accounts(&aws, settings, limits, &named).await?;
+        let (accounts, porters) = self.plan_accounts(&aws, settings, limits, &named).await?;
         let janitor = Janitor {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
@@ -74,7 +77,7 @@ impl Base {
         };
         let workers = self.plan_workers(aws, settings).await?;
         self.forget_other_watches(settings).await?;
-        Ok(Plan { settings: settings.clone(), accounts, workers, janitor })
+        Ok(Plan { settings: settings.clone(), accounts, porters, workers, janitor })
     }
 
     async fn plan_accounts(
@@ -83,9 +86,9 @@ impl Base {
         settings: &Settings,
         limits: &KnownLimits,
         named: &Arc<JobSet>,
-    ) -> Result<Vec<PlannedAccount>, StartError> {
+    ) -> Result<(Vec<PlannedAccount>, Vec<Porter>), StartError> {
         let routing = routing(settings);
-        let mut accounts = Vec::new();
+        let (mut accounts, mut porters) = (Vec::new(), Vec::new());
         for account in &settings.accounts {
             let config = source::Config {
                 access: account.access.clone(),
@@ -103,6 +106,8 @@ impl Base {
             let live = jobs.filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
             let workflows = live.map(|job| job.key.workflow());
             let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
+            let (bell, news) = Bell::new(&account.name);
+            porters.push(self.porter(settings, &connected, news));
             for (kind, jobs, rules) in watched {
                 let known = limits.get(&(Arc::clone(&account.name), kind));
                 let poller = Poller {
@@ -119,7 +124,10 @@ impl Base {
                     }),
                     seed: rand::random(),
                     metrics: self.metrics.clone(),
-                    observer: Arc::clone(&status) as Arc<dyn Observer>,
+                    observer: Arc::new(Overheard {
+                        bell: Arc::clone(&bell),
+                        by: Arc::clone(&status) as Arc<dyn Observer>,
+                    }),
                     finder: None,
                     recorded: self.recorded.clone(),
                     heartbeat: Heartbeat::new(),
@@ -129,7 +137,7 @@ impl Base {
                 accounts.push(PlannedAccount { poller, jobs, discovery, status });
             }
         }
-        Ok(accounts)
+        Ok((accounts, porters))
     }
 
     async fn plan_workers(&self, aws: Aws, settings: &Settings) -> Result<Vec<Worker>, StartError> {

@@ -264,6 +264,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{JobDetails, JobKind, JobStatus, ObservedStatus};
+    use crate::source::Scope;
 
     const NEXT: Next = Next::AskIn(Duration::from_secs(15));
 
@@ -287,7 +288,7 @@ mod tests {
     }
 
     fn denies(account: &AccountStatus, workflow: &str) {
-        let error = SourceError::AccessDenied { message: "no".into() };
+        let error = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
         account.polled(&job(workflow), Err(&error), &NEXT);
     }
 
@@ -313,7 +314,7 @@ mod tests {
         let account = AccountStatus::new(&"main".into(), workflows);
         denies(&account, "customers");
         assert!(account.may_work());
-        let error = SourceError::AccessDenied { message: "no".into() };
+        let error = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
         account.polled(&mapping, Err(&error), &NEXT);
         assert!(!account.may_work());
     }
@@ -360,7 +361,7 @@ mod tests {
     fn lists_that_are_refused_break_no_account_and_those_that_are_answered_mend_one() {
         let account = account(&["customers"]);
         let workflow = job("customers").workflow();
-        let denied = SourceError::AccessDenied { message: "no".into() };
+        let denied = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
         for _ in 0..10 {
             account.listed(&workflow, Err(&denied));
         }

@@ -17,6 +17,7 @@ mod logging;
 mod plan;
 mod run;
 mod serve;
+mod shell;
 mod signals;
 mod simulate;
 mod wait;

@@ -62,13 +62,24 @@ fn weed<'a, T: DeserializeOwned>(
     parent: &Spanned<DeValue<'a>>,
     section: &Section<'a>,
 ) -> Option<Spanned<DeValue<'a>>> {
-    let is_refused = |alone: DeValue<'a>, path: &str, child: &Spanned<DeValue<'a>>| {
+    let refusal = |parts: DeValue<'a>| {
         let mut entries = others.clone();
-        entries.insert(key.clone(), Spanned::new(parent.span(), alone));
-        let error = read::<T>(entries, section.span())
+        entries.insert(key.clone(), Spanned::new(parent.span(), parts));
+        read::<T>(entries, section.span())
             .err()
             .filter(|error| missing_field(error.message()).is_none())
-            .filter(|error| error.span().is_some_and(|span| is_at(parent, span.start)));
+            .filter(|error| error.span().is_some_and(|span| is_at(parent, span.start)))
+    };
+    let empty = match parent.get_ref() {
+        DeValue::Array(_) => DeValue::Array(DeArray::new()),
+        _ => DeValue::Table(DeTable::new()),
+    };
+    if refusal(empty).is_some() {
+        // It is no list or table that is asked for.
+        return None;
+    }
+    let is_refused = |alone: DeValue<'a>, path: &str, child: &Spanned<DeValue<'a>>| {
+        let error = refusal(alone);
         if let Some(error) = &error {
             section.wrong(
                 &child.span(),

@@ -10,7 +10,7 @@ use super::filters::WrittenFilter;
 use super::names::Names;
 use super::section::Section;
 use super::settings::{NotifierAdapter, NotifierSettings};
-use super::value::{external_id, name, one_of, role_arn, session_name, topic_arn};
+use super::value::{checked_text, external_id, name, one_of, role_arn, session_name};
 use crate::domain::Filter;
 use crate::notify;
 use crate::secret::{Secret, SecretError};
@@ -36,12 +36,8 @@ const TYPES: [(&str, Type); 6] = [
 ];
 
 /// What to write for the keys that an adapter cannot do without.
-const EXAMPLES: [(&str, &str); 4] = [
-    ("url", "\"https://example.com/hook\""),
-    ("topic_arn", "\"arn:aws:sns:eu-west-1:123456789012:my-topic\""),
-    ("queue_url", "\"https://sqs.eu-west-1.amazonaws.com/123456789012/my-queue\""),
-    ("command", "[\"/usr/local/bin/notify\"]"),
-];
+const EXAMPLES: [(&str, &str); 2] =
+    [("url", "\"https://example.com/hook\""), ("command", "[\"/usr/local/bin/notify\"]")];
 
 /// The notifier where none is configured.
 const DEFAULT_NAME: &str = "stdout";
@@ -96,39 +92,33 @@ fn adapter(section: &mut Section<'_>, notifier_type: Type) -> Option<NotifierAda
             Some(NotifierAdapter::Webhook(config))
         }
         Type::Sns => {
-            let config: notify::SnsConfig = adapter::fit(section, &EXAMPLES)?;
-            told(section, "topic_arn", topic_arn(&config.topic_arn));
-            let notify::SnsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
-                &config;
-            let timeout = config.timeout;
-            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
-            check_aws(section, &keys);
-            Some(NotifierAdapter::Sns(config))
+            let example = "topic_arn = \"arn:aws:sns:eu-west-1:123456789012:my-topic\"";
+            let reader = checked_text(notify::SnsConfig::check_topic_arn);
+            let topic_arn = section.require("topic_arn", example, reader);
+            let aws = aws(section)?;
+            Some(NotifierAdapter::Sns(notify::SnsConfig {
+                topic_arn: topic_arn?.into_inner(),
+                aws,
+            }))
         }
         Type::Sqs => {
-            let config: notify::SqsConfig = adapter::fit(section, &EXAMPLES)?;
-            told(section, "queue_url", notify::SqsConfig::check_queue_url(&config.queue_url));
-            let notify::SqsConfig { role_arn, external_id, session_name, endpoint_url, .. } =
-                &config;
-            let timeout = config.timeout;
-            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
-            check_aws(section, &keys);
-            Some(NotifierAdapter::Sqs(config))
+            let example =
+                "queue_url = \"https://sqs.eu-west-1.amazonaws.com/123456789012/my-queue\"";
+            let reader = checked_text(notify::SqsConfig::check_queue_url);
+            let queue_url = section.require("queue_url", example, reader);
+            let aws = aws(section)?;
+            Some(NotifierAdapter::Sqs(notify::SqsConfig {
+                queue_url: queue_url?.into_inner(),
+                aws,
+            }))
         }
         Type::EventBridge => {
-            let config: notify::EventBridgeConfig = adapter::fit(section, &EXAMPLES)?;
-            told(
-                section,
-                "event_bus",
-                notify::EventBridgeConfig::check_event_bus(&config.event_bus),
-            );
-            let notify::EventBridgeConfig {
-                role_arn, external_id, session_name, endpoint_url, ..
-            } = &config;
-            let timeout = config.timeout;
-            let keys = AwsKeys { role_arn, external_id, session_name, endpoint_url, timeout };
-            check_aws(section, &keys);
-            Some(NotifierAdapter::EventBridge(config))
+            let reader = checked_text(notify::EventBridgeConfig::check_event_bus);
+            let event_bus = section.get("event_bus", reader);
+            let event_bus =
+                event_bus.unwrap_or_else(|| notify::EventBridgeConfig::DEFAULT_BUS.to_owned());
+            let aws = aws(section)?;
+            Some(NotifierAdapter::EventBridge(notify::EventBridgeConfig { event_bus, aws }))
         }
         Type::Command => {
             let config = adapter::fit(section, &EXAMPLES)?;
@@ -172,34 +162,23 @@ fn check_webhook(section: &Section<'_>, config: &notify::WebhookConfig) {
     check_timeout(section, config.timeout);
 }
 
-/// What the notifiers that are services of AWS have in common.
-struct AwsKeys<'a> {
-    role_arn: &'a Option<String>,
-    external_id: &'a Option<String>,
-    session_name: &'a Option<String>,
-    endpoint_url: &'a Option<String>,
-    timeout: Duration,
-}
-
-fn check_aws(section: &Section<'_>, keys: &AwsKeys<'_>) {
+/// The keys that the notifiers have in common that are services of AWS.
+fn aws(section: &mut Section<'_>) -> Option<notify::AwsConfig> {
+    let config: notify::AwsConfig = adapter::fit(section, &[])?;
     let checked = [
-        ("role_arn", keys.role_arn.as_deref().map(role_arn)),
-        ("external_id", keys.external_id.as_deref().map(external_id)),
-        ("session_name", keys.session_name.as_deref().map(session_name)),
-        ("endpoint_url", keys.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
+        ("role_arn", config.role_arn.as_deref().map(role_arn)),
+        ("external_id", config.external_id.as_deref().map(external_id)),
+        ("session_name", config.session_name.as_deref().map(session_name)),
+        ("endpoint_url", config.endpoint_url.as_deref().map(|url| parse_endpoint(url).map(drop))),
     ];
     for (key, checked) in checked {
-        told(section, key, checked.unwrap_or(Ok(())));
+        if let Some(Err(text)) = checked {
+            section.wrong(&section.span_of(key), key, text);
+        }
     }
     check_role_is_there(section, &["external_id", "session_name"]);
-    check_timeout(section, keys.timeout);
-}
-
-/// Tells what is wrong with the value of `key`, if anything is.
-fn told(section: &Section<'_>, key: &str, found: Result<(), String>) {
-    if let Err(text) = found {
-        section.wrong(&section.span_of(key), key, text);
-    }
+    check_timeout(section, config.timeout);
+    Some(config)
 }
 
 fn check_command(section: &Section<'_>, config: &notify::CommandConfig) {

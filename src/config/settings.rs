@@ -188,6 +188,11 @@ impl WatchSettings {
             && (self.job_ids.is_empty() || self.job_ids.contains(&job.job_id))
     }
 
+    /// Whether the account's workflows have to be listed to find its jobs.
+    pub fn has_pattern(&self) -> bool {
+        self.discovery.as_ref().is_some_and(|discovery| discovery.workflows.literal().is_none())
+    }
+
     /// What identifies the watch over restarts, if it finds its jobs.
     pub fn discovery_key(&self) -> Option<WatchKey> {
         let discovery = self.discovery.as_ref()?;

@@ -242,21 +242,6 @@ pub(super) fn endpoint_url(value: &DeValue<'_>) -> Read<String> {
     parse_endpoint(given).map(|_| given.to_owned())
 }
 
-/// Checks the ARN of an SNS topic.
-pub(super) fn topic_arn(given: &str) -> Read<()> {
-    let is_topic = |resource: &str| {
-        let name = resource.strip_suffix(".fifo").unwrap_or(resource);
-        (1..=256).contains(&resource.len())
-            && !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    if is_arn(given, "sns", |region| !region.is_empty(), is_topic) {
-        return Ok(());
-    }
-    let example = "arn:aws:sns:eu-west-1:123456789012:my-topic";
-    Err(format!("is not the ARN of an SNS topic; write one as in \"{example}\""))
-}
-
 /// Checks the ARN of an IAM role.
 pub(super) fn role_arn(given: &str) -> Read<()> {
     let is_role =

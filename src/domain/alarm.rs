@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,10 @@ impl AlarmName {
         Self::WatchBroken,
     ];
 
+    /// Those of jobs whose time is looked at.
+    pub const OF_TIME: [Self; 3] =
+        [Self::QueuedTooLong, Self::RunningTooLong, Self::RunningLongerThanUsual];
+
     /// Its name in events and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,6 +62,26 @@ impl AlarmName {
             Self::Lost => "lost",
             Self::AccessDenied => "access_denied",
             Self::WatchBroken => "watch_broken",
+        }
+    }
+
+    /// By what a job's alarm is over once the job was seen in `status`, if it is: one sentence for people.
+    pub fn over_in(self, status: JobStatus) -> Option<String> {
+        self.is_over_in(status).then(|| match status.is_terminal() {
+            true => format!("the job has ended: {status}"),
+            false => format!("the job is {status} now"),
+        })
+    }
+
+    const fn is_over_in(self, status: JobStatus) -> bool {
+        match self {
+            Self::QueuedTooLong => !matches!(status, JobStatus::Queued),
+            Self::RunningTooLong | Self::RunningLongerThanUsual => {
+                !matches!(status, JobStatus::Running)
+            }
+            // Whoever tells of an end knows the job.
+            Self::Lost | Self::WatchBroken => status.is_terminal(),
+            Self::AccessDenied => false,
         }
     }
 
@@ -132,10 +157,12 @@ pub struct Alarm {
     pub message: String,
     /// What is known of it.
     pub facts: AlarmFacts,
+    /// Names of the notifiers that hear of its beginning and its end, as far as their filters let either pass.
+    pub notifiers: Arc<[Arc<str>]>,
 }
 
 impl Alarm {
-    /// An occurrence that begins now. Its instant is kept as stores keep instants.
+    /// An occurrence that begins now, and of which nobody hears. Its instant is kept as stores keep instants.
     pub fn new(
         key: AlarmKey,
         region: String,
@@ -144,7 +171,7 @@ impl Alarm {
         facts: AlarmFacts,
     ) -> Self {
         let raised_at = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
-        Self { key, region, raised_at, message, facts }
+        Self { key, region, raised_at, message, facts, notifiers: Arc::default() }
     }
 }
 
@@ -182,6 +209,9 @@ pub struct AlarmFacts {
     /// The watched job that is right before it: at work, or in the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_ahead: Option<JobAhead>,
+    /// The operation that is denied; none where all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// What the service said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -262,6 +292,22 @@ impl AlarmData {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_ends_every_alarm_of_its_job_and_each_status_those_of_the_others() {
+        use AlarmName::{AccessDenied, QueuedTooLong, RunningLongerThanUsual, RunningTooLong};
+        let over = |status| AlarmName::ALL.into_iter().filter(move |name| name.is_over_in(status));
+        for status in [JobStatus::Succeeded, JobStatus::Failed] {
+            let stay: Vec<_> = AlarmName::ALL
+                .into_iter()
+                .filter(|name| !over(status).any(|over| over == *name))
+                .collect();
+            assert_eq!(stay, [AccessDenied], "{status}");
+        }
+        assert_eq!(over(JobStatus::Running).collect::<Vec<_>>(), [QueuedTooLong]);
+        let queued: Vec<_> = over(JobStatus::Queued).collect();
+        assert_eq!(queued, [RunningTooLong, RunningLongerThanUsual]);
+    }
 
     #[test]
     fn an_alarm_is_called_alike_everywhere() {

@@ -15,7 +15,7 @@ pub struct AlarmRules {
     pub usual_needs_runs: usize,
     /// Whether a job that the service does not know is one.
     pub lost: bool,
-    /// Whether a workflow that the service denies access to is one.
+    /// Whether a workflow or an account that denies access is one.
     pub access_denied: bool,
     /// Whether a question that the service calls wrong is one.
     pub watch_broken: bool,

@@ -92,9 +92,20 @@ impl Routing {
     /// Names of the notifiers that `event` goes to. `chosen` are the notifiers that the job's watch
     /// names; an empty list names all.
     pub fn targets(&self, event: &Event, chosen: &[Arc<str>]) -> Vec<Arc<str>> {
+        self.among(event, &self.listeners(chosen))
+    }
+
+    /// Names of the notifiers that are there to be told where a watch names `chosen`, whatever they want to hear.
+    pub fn listeners(&self, chosen: &[Arc<str>]) -> Arc<[Arc<str>]> {
+        let names = self.0.iter().map(|route| &route.notifier);
+        names.filter(|name| chosen.is_empty() || chosen.contains(name)).cloned().collect()
+    }
+
+    /// Names of those of `notifiers` that `event` goes to: of none, none.
+    pub fn among(&self, event: &Event, notifiers: &[Arc<str>]) -> Vec<Arc<str>> {
         self.0
             .iter()
-            .filter(|route| chosen.is_empty() || chosen.contains(&route.notifier))
+            .filter(|route| notifiers.contains(&route.notifier))
             .filter(|route| route.filter.accepts(event))
             .map(|route| Arc::clone(&route.notifier))
             .collect()

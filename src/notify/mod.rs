@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use amazon::Config as AwsConfig;
 pub use command::{Command, Config as CommandConfig};
 pub use event_bridge::{Config as EventBridgeConfig, EventBridge};
 pub use sns::{Config as SnsConfig, Sns};

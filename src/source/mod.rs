@@ -163,6 +163,15 @@ impl fmt::Display for Operation {
     }
 }
 
+/// How much is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This question: the service knows who asks, and does not allow it.
+    Question,
+    /// Everything: there are no credentials, or the service does not accept them.
+    Account,
+}
+
 /// Why a question got no answer, by what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
@@ -195,6 +204,8 @@ pub enum SourceError {
     /// The caller has no credentials, or they do not allow this.
     #[error("access denied: {message}")]
     AccessDenied {
+        /// How much is denied.
+        scope: Scope,
         /// What is missing, as the service or the credential provider says it.
         message: String,
     },

@@ -123,6 +123,7 @@ macro_rules! tests {
             an_open_alarm_outlives_what_was_told_of_it
             what_alarms_told_of_is_forgotten_in_time
             an_alarm_of_which_nobody_is_told_is_open_all_the_same
+            an_alarm_keeps_who_hears_of_its_end
             an_alarms_event_can_be_asked_for_again
         }
     };

@@ -37,6 +37,10 @@ pub(crate) trait Double: Send + Sync {
     async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
         self.behind().settle(id, settlement).await
     }
+
+    async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+        self.behind().open_alarms(account).await
+    }
 }
 
 #[async_trait]
@@ -66,7 +70,7 @@ impl<D: Double> Store for D {
         self.behind().resolve(resolving).await
     }
     async fn open_alarms(&self, account: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
-        self.behind().open_alarms(account).await
+        Double::open_alarms(self, account).await
     }
     async fn due(&self, name: &str, now: Timestamp, n: usize) -> Result<Vec<Delivery>, StoreError> {
         self.behind().due(name, now, n).await

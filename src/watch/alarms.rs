@@ -5,13 +5,12 @@ mod clerk;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-pub(super) use clerk::{Clerk, Entry};
+pub use clerk::{Clerk, Entry};
 
 use super::Scheduler;
 use super::roster::JobIndex;
@@ -157,12 +156,12 @@ impl Alarms {
     }
 
     /// Opens an alarm, unless it is open: the entry that the clerk is to make.
-    pub(super) fn raise(&mut self, alarm: Alarm, notifiers: &Arc<[Arc<str>]>) -> Option<Entry> {
+    pub(super) fn raise(&mut self, alarm: Alarm) -> Option<Entry> {
         if self.open.contains_key(&alarm.key) {
             return None;
         }
         self.open.insert(alarm.key.clone(), alarm.clone());
-        Some(Entry { alarm, resolved: None, notifiers: Arc::clone(notifiers) })
+        Some(Entry { alarm, resolved: None })
     }
 
     /// Closes an alarm, if it is open: the entry that the clerk is to make.
@@ -171,14 +170,13 @@ impl Alarms {
         name: AlarmName,
         subject: impl FnOnce() -> Subject,
         (at, message): (Timestamp, &str),
-        notifiers: &Arc<[Arc<str>]>,
     ) -> Option<Entry> {
         if self.open.is_empty() {
             return None;
         }
         let alarm = self.open.remove(&AlarmKey { name, subject: subject() })?;
         let resolved = Some((at.max(alarm.raised_at), message.to_owned()));
-        Some(Entry { alarm, resolved, notifiers: Arc::clone(notifiers) })
+        Some(Entry { alarm, resolved })
     }
 
     /// Looks at the job's time again then, or sooner.

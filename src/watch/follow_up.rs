@@ -153,6 +153,7 @@ const fn is_refusal(error: &SourceError) -> bool {
 mod tests {
     use super::*;
     use crate::backoff;
+    use crate::source::Scope;
 
     fn config() -> Config {
         Config {
@@ -183,7 +184,7 @@ mod tests {
     }
 
     fn denied() -> SourceError {
-        SourceError::AccessDenied { message: "no".into() }
+        SourceError::AccessDenied { scope: Scope::Question, message: "no".into() }
     }
 
     fn expired() -> SourceError {

@@ -33,9 +33,11 @@ mod tests;
 mod then;
 mod workflow;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use alarms::{Clerk, Entry};
 use cadence::{Eta, Limits};
 pub use discovery::{Discovery, Rule};
 use follow_up::Record;
@@ -53,7 +55,7 @@ use sightings::Sightings;
 use tokio::time::Instant;
 
 use crate::backoff;
-use crate::domain::{AlarmRules, Gates, JobKey, JobStatus, Observation, WorkflowKey};
+use crate::domain::{AlarmRules, Gates, JobKey, JobKind, JobStatus, Observation, WorkflowKey};
 use crate::source::SourceError;
 
 /// How jobs are polled.
@@ -134,6 +136,9 @@ pub trait Observer: Send + Sync {
 
     /// The jobs of `workflow` were looked through for new ones, or were not; of `*`, the workflows were listed.
     fn looked(&self, _workflow: &WorkflowKey, _answer: Result<(), &SourceError>) {}
+
+    /// All workflows of this kind were listed: these are there, and no others.
+    fn workflows(&self, _kind: JobKind, _names: &HashSet<Arc<str>>) {}
 
     /// Whether [`expected`](Self::expected) is listened to: it takes some work.
     fn wants_eta(&self) -> bool {

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alarms::Clerk;
 use super::seen::Seen;
 use crate::clock::SharedClock;
 use crate::domain::{
@@ -181,8 +182,18 @@ impl Context {
         }
     }
 
+    /// Who writes down its alarms.
+    pub(super) fn clerk(&self) -> Clerk {
+        Clerk {
+            store: Arc::clone(&self.store),
+            routing: self.routing.clone(),
+            metrics: self.metrics.clone(),
+            recorded: self.recorded.clone(),
+        }
+    }
+
     /// An event, and whom it is for.
-    pub(super) fn telling(&self, event: Event, chosen: &[Arc<str>]) -> Result<Telling, StoreError> {
+    fn telling(&self, event: Event, chosen: &[Arc<str>]) -> Result<Telling, StoreError> {
         let (id, notifiers) = (event.id, self.routing.targets(&event, chosen));
         let message = Message::encode(event)
             .map_err(|error| StoreError::Unusable(format!("event {id}: {error}")))?;

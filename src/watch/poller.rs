@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::agenda::Agenda;
-use super::alarms::{Alarms, Clerk, Entry};
+use super::alarms::{Alarms, Entry};
 use super::poll::Context;
 use super::seen::Seen;
 use super::{Budgets, Config, Handed, Observer, Patience, Place, ReadPage, WatchedJob};
@@ -173,9 +173,8 @@ impl Run {
         let operation = Operation::get_job(poller.kind).as_str();
         context.metrics.expect_requests(&context.account, operation);
         let (context, backoff) = (Arc::new(context), poller.config.backoff);
-        let clerk = Clerk { context: Arc::clone(&context), backoff, shutdown: shutdown.clone() };
         let (entries, given) = mpsc::unbounded_channel();
-        let clerk = tokio::spawn(clerk.run(given));
+        let clerk = tokio::spawn(context.clerk().run(given, backoff, shutdown.clone()));
         let run = Self {
             context,
             kind: poller.kind,
@@ -205,9 +204,6 @@ impl Run {
     /// Starts to follow a job, unless it has ended already.
     fn follow(&mut self, job: WatchedJob) {
         let status = job.status;
-        if let Some(status) = status {
-            self.was_seen(&job.key, status, &job.notifiers);
-        }
         if status.is_some_and(JobStatus::is_terminal) {
             self.jobs_gauge(state_label(status)).inc();
             return;

@@ -148,6 +148,7 @@ fn facts() -> [AlarmFacts; 2] {
             workflow_name: "suppliers".to_owned(),
             status: JobStatus::Running,
         }),
+        operation: Some("ListMatchingJobs".to_owned()),
         error: Some("AccessDeniedException: no".to_owned()),
     };
     [whole, AlarmFacts::default()]

@@ -6,7 +6,7 @@ mod runner;
 use std::path::PathBuf;
 use std::process::Output;
 
-use matchwatch::simulator::Status;
+use matchwatch::simulator::{Answer, Operation, Status};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -163,4 +163,35 @@ async fn a_runner_without_summaries_gets_the_outputs() {
     command.arg("--github").env("GITHUB_OUTPUT", step.file("output"));
     assert_exit(&ended(command).await, 1);
     assert_eq!(step.output("job-id"), Some(id));
+}
+
+#[tokio::test]
+async fn outputs_that_cannot_be_written_make_a_success_none_and_hide_nothing_worse() {
+    let account = Account::open().await;
+    let (good, bad) = (account.job(), account.failed_job("no"));
+    account.simulator.set_status(&good, Status::Succeeded).unwrap();
+    account.script(Operation::StartMatchingJob, Answer::Conflict, 1);
+    let run = account.command("run", &["--workflow-name", "customers"]);
+    for (mut command, code) in
+        [(wait(&account, &[&good]), 2), (wait(&account, &[&bad]), 1), (run, 8)]
+    {
+        command.arg("--github").env("GITHUB_OUTPUT", "/dev/full");
+        let output = ended(command).await;
+        assert_exit(&output, code);
+        assert!(stderr(&output).contains("GITHUB_OUTPUT: No space left"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_closed_standard_output_keeps_nothing_from_github() {
+    let account = Account::open().await;
+    let id = account.failed_job("no");
+    let step = Step::new();
+    let mut command = wait(&account, &[&id]);
+    command.stdout(std::fs::File::create("/dev/full").unwrap());
+    let mut child =
+        command.arg("--github").env("GITHUB_OUTPUT", step.file("output")).spawn().unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(2));
+    assert_eq!(step.output("job-id"), Some(id));
+    assert_eq!(step.output("exit-code").as_deref(), Some("2"));
 }

@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod adversity;
+mod alarm_ends;
 mod alarms;
 mod discovery;
 mod disk;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use matchwatch::clock::SystemClock;
-use matchwatch::domain::{Message, TestEvent};
+use matchwatch::domain::{AlarmName, Message, TestEvent};
 use matchwatch::notify::{BuiltInTemplate, Notifier, Outcome, Webhook, WebhookConfig};
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use serde_json::{Value, json};
@@ -72,15 +72,69 @@ impl Posted {
     }
 }
 
-/// The documented events, and one with an error message that is made to break things.
+/// The documented events and alarms of every name and subject; and events with texts that are made to break things.
 fn events() -> Vec<Value> {
-    let mut events = examples();
-    let mut hostile = example("dev.matchwatch.job.failed.v1");
-    let message = "<!channel> & \"quoted\" \\ {{ secrets }} \u{1}\n".repeat(20_000);
-    hostile["data"]["errorDetails"]["errorMessage"] = message.into();
-    hostile["data"]["account"] = "<@U123>&".into();
-    events.push(hostile);
-    events
+    let events = examples();
+    let alarms: Vec<_> = events.iter().filter(|event| event["data"]["alarm"].is_string()).collect();
+    let named = alarms.iter().flat_map(|alarm| {
+        let name = alarm["data"]["alarm"].as_str().unwrap();
+        AlarmName::ALL.map(|other| alarm.to_string().replace(name, &other.to_string()))
+    });
+    let mut alarms: Vec<Value> = named.map(|alarm| serde_json::from_str(&alarm).unwrap()).collect();
+    for mut alarm in alarms.clone() {
+        alarm["subject"] = "main".into();
+        alarm["source"] = "/aws/entityresolution/eu-west-1".into();
+        let data = alarm["data"].as_object_mut().unwrap();
+        data.retain(|key, _| {
+            !["jobId", "workflowName", "kind", "status", "jobAhead"].contains(&&**key)
+        });
+        data.insert("error".to_owned(), "not authorized to perform".into());
+        alarms.push(alarm);
+    }
+    let of_account = alarms.iter().rev().take(2).cloned();
+    let attacked: Vec<_> = events.iter().cloned().chain(of_account).collect();
+    let hostile = HOSTILE.iter().flat_map(|(text, times)| {
+        let text = text.repeat(*times);
+        attacked.iter().map(move |event| told_in(event, &text))
+    });
+    events.into_iter().chain(alarms).chain(hostile).collect()
+}
+
+/// Texts, and how many times over.
+const HOSTILE: [(&str, usize); 8] = [
+    ("<!channel> & \"quoted\" \\ {{ secrets }} \u{1}\n", 200),
+    (
+        "[here](https://evil.example.com) *b* _i_ `c` <at>all</at> @here #general {{DATE(2017-02-14T06:00:00Z)}}",
+        1,
+    ),
+    ("customers\n*Status*\nSUCCEEDED", 1),
+    ("&", 6_000),
+    ("😀", 6_000),
+    ("\u{1}", 6_000),
+    (" \n", 1),
+    ("", 1),
+];
+
+/// The event with `text` wherever others have a say.
+fn told_in(event: &Value, text: &str) -> Value {
+    let mut event = event.clone();
+    let data = event["data"].as_object_mut().unwrap();
+    for key in ["workflowName", "account", "message", "error", "jobType"] {
+        if let Some(value) = data.get_mut(key) {
+            *value = text.into();
+        }
+    }
+    if let Some(message) = event.pointer_mut("/data/errorDetails/errorMessage") {
+        *message = text.into();
+    }
+    if let Some(message) = event.pointer_mut("/data/failedGates/0/message") {
+        *message = text.into();
+    }
+    if event["type"] != TestEvent::TYPE {
+        event["source"] =
+            format!("/aws/entityresolution/eu-west-1/matchingworkflows/{text}").into();
+    }
+    event
 }
 
 fn example(event_type: &str) -> Value {
@@ -103,7 +157,14 @@ async fn slack_gets_blocks_within_its_limits_and_a_text_for_notifications() {
     // What Slack's API takes of a whole message is not documented; its texts are.
     all_fit(BuiltInTemplate::Slack, include_str!("templates/slack.schema.json"), 100_000).await;
     let mut posted = Posted::with(BuiltInTemplate::Slack).await;
-    let told = posted.told(&example("dev.matchwatch.job.failed.v1")).await;
+    let [failed, raised] =
+        ["dev.matchwatch.job.failed.v1", "dev.matchwatch.alarm.queued_too_long.raised.v1"];
+    let lines = "customers\n*Status*\n@here";
+    let told = posted.told(&told_in(&example(raised), lines)).await;
+    assert_eq!(told["text"], "customers *Status* @here");
+    assert_eq!(told["blocks"][1]["fields"][0]["text"], "*Workflow*\ncustomers *Status* @here");
+    assert_eq!(told["blocks"][1]["fields"][0]["verbatim"], true, "no name becomes a mention");
+    let told = posted.told(&example(failed)).await;
     assert_eq!(told["text"], "Matching job of customers failed in main, eu-west-1");
     assert_eq!(told["blocks"][1]["fields"][0]["text"], "*Workflow*\ncustomers");
     assert_eq!(told["blocks"][2]["text"]["text"], "S3: access denied to s3://customers/input/");
@@ -119,7 +180,13 @@ async fn teams_gets_an_adaptive_card_within_its_limit() {
         ("dev.matchwatch.job.running.v1", "Default"),
     ] {
         let told = posted.told(&example(event_type)).await;
-        assert_eq!(told["attachments"][0]["content"]["body"][0]["color"], color, "{event_type}");
+        let body = &told["attachments"][0]["content"]["body"];
+        assert_eq!(body[0]["inlines"][0]["color"], color, "{event_type}");
+        let inlines = &body[1]["inlines"];
+        assert_eq!(
+            (&inlines[0]["text"], &inlines[1]["text"]),
+            (&json!("Workflow: "), &json!("customers"))
+        );
     }
 }
 
@@ -136,15 +203,23 @@ async fn pagerduty_is_triggered_by_trouble_and_told_when_there_is_none() {
         failed["dedup_key"],
         "/aws/entityresolution/eu-west-1/matchingworkflows/customers/0123456789abcdef0123456789abcdef"
     );
-    let raised = events().into_iter().find(|event| event["data"]["state"] == "raised").unwrap();
-    let raised = posted.told(&raised).await;
+    let [raised, resolved] = ["raised", "resolved"]
+        .map(|state| example(&format!("dev.matchwatch.alarm.queued_too_long.{state}.v1")));
+    let (raised, resolved) = (posted.told(&raised).await, posted.told(&resolved).await);
+    assert_eq!(resolved["event_action"], "resolve");
+    assert_eq!(resolved["dedup_key"], raised["dedup_key"]);
     assert_eq!(
         (&raised["event_action"], &raised["payload"]["severity"]),
         (&json!("trigger"), &json!("warning"))
     );
-    for harmless in ["dev.matchwatch.job.succeeded.v1", TestEvent::TYPE] {
+    let harmless = ["running", "succeeded"].map(|status| format!("dev.matchwatch.job.{status}.v1"));
+    for harmless in harmless.iter().map(String::as_str).chain([TestEvent::TYPE]) {
         let told = posted.told(&example(harmless)).await;
         assert_eq!(told["event_action"], "resolve", "nobody is woken by {harmless}");
+        assert_ne!(
+            told["dedup_key"], failed["dedup_key"],
+            "one that is sent again later closes no alert"
+        );
     }
 }
 

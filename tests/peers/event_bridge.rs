@@ -1,7 +1,5 @@
 //! EventBridge as moto plays it, with a rule and a queue for a target.
 
-use std::time::Duration;
-
 use matchwatch::domain::JobStatus;
 use matchwatch::notify::{EventBridge, EventBridgeConfig, Notifier, Outcome};
 use serde_json::{Value, json};
@@ -10,16 +8,7 @@ use crate::moto::{Moto, statuses, trial};
 use crate::support::{message, message_of};
 
 async fn event_bridge(moto: &Moto, event_bus: &str, role_arn: Option<String>) -> EventBridge {
-    let config = EventBridgeConfig {
-        event_bus: event_bus.to_owned(),
-        region: Some("eu-west-1".to_owned()),
-        profile: None,
-        role_arn,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(moto.endpoint.clone()),
-        timeout: Duration::from_secs(20),
-    };
+    let config = EventBridgeConfig { event_bus: event_bus.to_owned(), aws: moto.keys(role_arn) };
     EventBridge::with_base(moto.base().await, &config).unwrap()
 }
 

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use matchwatch::aws::{Access, Aws};
 use matchwatch::domain::{Message, TestEvent};
+use matchwatch::notify::AwsConfig;
 use serde_json::Value;
 
 use crate::support::{Peer, output_of, python};
@@ -47,9 +48,18 @@ impl Moto {
         }
     }
 
-    /// A configuration whose STS is here.
+    /// Keys of a notifier whose service is here, in the role that is given.
+    pub(crate) fn keys(&self, role_arn: Option<String>) -> AwsConfig {
+        AwsConfig { role_arn, endpoint_url: Some(self.endpoint.clone()), ..AwsConfig::default() }
+    }
+
+    /// A configuration whose STS is here, in the Region of services.py.
     pub(crate) async fn base(&self) -> SdkConfig {
-        let access = Access { endpoint_url: Some(self.endpoint.clone()), ..Access::default() };
+        let access = Access {
+            region: Some("eu-west-1".to_owned()),
+            endpoint_url: Some(self.endpoint.clone()),
+            ..Access::default()
+        };
         let credentials = Credentials::new("test", "test", None, None, "test");
         Aws::new()
             .configure(&access, Duration::from_secs(20))

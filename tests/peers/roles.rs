@@ -1,66 +1,28 @@
 //! Roles as moto's STS grants them, and as boto3 sees who has assumed them.
 
-use std::process::Stdio;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use matchwatch::aws::{Access, Aws, Role, assume};
-use serde_json::Value;
+use aws_credential_types::provider::ProvideCredentials;
+use matchwatch::aws::{Role, assume};
 
+use crate::moto::Moto;
 use crate::simulator::Simulated;
-use crate::support::{Peer, output_of, python};
-
-/// IAM and STS of one test.
-struct Moto {
-    endpoint: String,
-    _server: Peer,
-}
-
-impl Moto {
-    async fn start() -> Self {
-        let mut server = python(&["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
-        let mut server = server.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = server.stderr.take().unwrap();
-        let mut server = Peer::new(server, stderr);
-        // It listens by the time that it says so.
-        let endpoint = server.line_after("Running on ").await;
-        Self { endpoint, _server: server }
-    }
-
-    async fn call(&self, arguments: &[&str]) -> Value {
-        let arguments = [&["roles.py", &self.endpoint], arguments].concat();
-        serde_json::from_str(&output_of(&arguments).await).unwrap()
-    }
-
-    async fn role(&self) -> String {
-        self.call(&["role", "watcher"]).await.as_str().unwrap().to_owned()
-    }
-}
 
 #[tokio::test]
 async fn a_session_is_one_in_the_role_under_its_name_and_is_renewed_ahead_of_its_end() {
     let moto = Moto::start().await;
-    let access = Access { region: Some("eu-west-1".to_owned()), ..Access::default() };
-    let base = Credentials::new("test", "test", None, None, "test");
-    let base = Aws::new()
-        .configure(&access, Duration::from_secs(20))
-        .await
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(base))
-        .build();
     let role = Role {
         external_id: Some("tenant:42".to_owned()),
         session_name: "matchwatch@ops".to_owned(),
         sts_endpoint_url: Some(moto.endpoint.clone()),
-        ..Role::new(moto.role().await)
+        ..Role::new(moto.name(&["role"]).await)
     };
-    let provider = assume(base, &role).credentials_provider().unwrap();
+    let provider = assume(moto.base().await, &role).credentials_provider().unwrap();
     let session = provider.provide_credentials().await.unwrap();
     let token = session.session_token().unwrap();
     let caller =
         moto.call(&["caller", session.access_key_id(), session.secret_access_key(), token]).await;
-    assert_eq!(caller["arn"], "arn:aws:sts::123456789012:assumed-role/watcher/matchwatch@ops");
+    assert_eq!(caller["arn"], "arn:aws:sts::123456789012:assumed-role/sender/matchwatch@ops");
     let renewed = session.expiry().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let left = renewed.as_secs() - caller["now"].as_u64().unwrap();
     // Of an hour, some of which has gone by on a busy machine.
@@ -70,7 +32,7 @@ async fn a_session_is_one_in_the_role_under_its_name_and_is_renewed_ahead_of_its
 #[tokio::test]
 async fn check_online_asks_in_the_role_and_says_which_one_is_not_assumed() {
     let (moto, simulated) = (Moto::start().await, Simulated::start());
-    let (role, folder) = (moto.role().await, tempfile::tempdir().unwrap());
+    let (role, folder) = (moto.name(&["role"]).await, tempfile::tempdir().unwrap());
     let account = |name: &str, sts: &str| {
         format!("[[account]]\nname = {name:?}\nrole_arn = {role:?}\nsts_endpoint_url = {sts:?}\n")
     };

@@ -5,21 +5,24 @@ services.py ENDPOINT queue QUEUE_NAME                       makes a queue; print
 services.py ENDPOINT bus BUS_NAME PATTERN                   makes an event bus, and a queue that a rule feeds with what fits; prints its URL
 services.py ENDPOINT receive QUEUE_URL                      prints every message in the queue, in their order
 services.py ENDPOINT role                                   makes a role that anybody may assume; prints its ARN
+services.py ENDPOINT caller KEY SECRET TOKEN                prints who has these credentials, and the time in seconds since 1970
 """
 
 import json
 import sys
+import time
 
 import boto3
 
 
-def client(service):
+def client(service, key="test", secret="test", token=None):
     return boto3.client(
         service,
         endpoint_url=sys.argv[1],
         region_name="eu-west-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
     )
 
 
@@ -100,7 +103,12 @@ def role():
     return made["Role"]["Arn"]
 
 
+def caller(key, secret, token):
+    identity = client("sts", key, secret, token).get_caller_identity()
+    return {"arn": identity["Arn"], "now": int(time.time())}
+
+
 if __name__ == "__main__":
-    tasks = [subscribe, queue, bus, receive, role]
+    tasks = [subscribe, queue, bus, receive, role, caller]
     task = next(task for task in tasks if task.__name__ == sys.argv[2])
     print(json.dumps(task(*sys.argv[3:])))

@@ -1,7 +1,5 @@
 //! SNS as moto plays it, with boto3 for a subscriber.
 
-use std::time::Duration;
-
 use matchwatch::domain::JobStatus;
 use matchwatch::notify::{Notifier, Outcome, Sns, SnsConfig};
 use serde_json::{Value, json};
@@ -22,16 +20,7 @@ async fn subscribe(moto: &Moto, arguments: &[&str]) -> Subscription {
 }
 
 async fn sns(moto: &Moto, topic: &str, role_arn: Option<String>) -> Sns {
-    let config = SnsConfig {
-        topic_arn: topic.to_owned(),
-        region: None,
-        profile: None,
-        role_arn,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(moto.endpoint.clone()),
-        timeout: Duration::from_secs(20),
-    };
+    let config = SnsConfig { topic_arn: topic.to_owned(), aws: moto.keys(role_arn) };
     Sns::with_base(moto.base().await, &config).unwrap()
 }
 

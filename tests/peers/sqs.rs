@@ -1,7 +1,5 @@
 //! SQS as moto plays it, with boto3 for a consumer.
 
-use std::time::Duration;
-
 use matchwatch::domain::JobStatus;
 use matchwatch::notify::{Notifier, Outcome, Sqs, SqsConfig};
 use serde_json::{Value, json};
@@ -10,16 +8,7 @@ use crate::moto::{Moto, statuses, trial};
 use crate::support::{message, message_of};
 
 async fn sqs(moto: &Moto, queue_url: &str, role_arn: Option<String>) -> Sqs {
-    let config = SqsConfig {
-        queue_url: queue_url.to_owned(),
-        region: Some("eu-west-1".to_owned()),
-        profile: None,
-        role_arn,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(moto.endpoint.clone()),
-        timeout: Duration::from_secs(20),
-    };
+    let config = SqsConfig { queue_url: queue_url.to_owned(), aws: moto.keys(role_arn) };
     Sqs::with_base(moto.base().await, &config).unwrap()
 }
 

@@ -156,10 +156,10 @@ pub(super) fn missing_for_notifier(notifier: &NotifierSettings, verdict: Verdict
     let permission = match &notifier.adapter {
         NotifierAdapter::Sns(sns) => Some(("sns:Publish", sns.topic_arn.clone())),
         NotifierAdapter::Sqs(sqs) => {
-            Some(("sqs:SendMessage", queue_arn(&sqs.queue_url, sqs.region.as_deref())))
+            Some(("sqs:SendMessage", queue_arn(&sqs.queue_url, sqs.aws.region.as_deref())))
         }
         NotifierAdapter::EventBridge(events) => {
-            Some(("events:PutEvents", bus_arn(&events.event_bus, events.region.as_deref())))
+            Some(("events:PutEvents", bus_arn(&events.event_bus, events.aws.region.as_deref())))
         }
         NotifierAdapter::Stdout | NotifierAdapter::Webhook(_) | NotifierAdapter::Command(_) => None,
     };

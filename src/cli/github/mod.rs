@@ -80,12 +80,12 @@ impl GitHub {
         if let Some(line) = command::of_exit(exit) {
             tell(format_args!("{line}"));
         }
-        self.put(&outputs::of_jobs(&self.jobs, exit))?;
-        if let Some(file) = &mut self.summary {
-            let written = file.write_all(summary::of(&self.jobs, exit).as_bytes());
-            written.context("--github: cannot write to the file of GITHUB_STEP_SUMMARY")?;
-        }
-        Ok(())
+        let put = self.put(&outputs::of_jobs(&self.jobs, exit));
+        let written = match &mut self.summary {
+            Some(file) => file.write_all(summary::of(&self.jobs, exit).as_bytes()),
+            None => Ok(()),
+        };
+        put.and(written.context("--github: cannot write to the file of GITHUB_STEP_SUMMARY"))
     }
 
     fn put(&mut self, text: &str) -> anyhow::Result<()> {

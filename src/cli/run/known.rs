@@ -2,6 +2,7 @@
 
 use super::super::Exit;
 use super::super::wait::of_error;
+use super::advice::Advice;
 use crate::domain::WorkflowKey;
 use crate::source::SourceError;
 use crate::watch::{StartFailure, StartNews, Started};
@@ -17,7 +18,8 @@ pub(super) struct Known {
     was_lost: bool,
     /// The service answered something.
     has_answered: bool,
-    last_error: Option<SourceError>,
+    /// What the last request came to, where that was nothing good.
+    last_error: Option<String>,
     /// No job is known to be ours, for good.
     failure: Option<StartFailure>,
 }
@@ -30,14 +32,18 @@ impl Known {
             StartNews::Started(started) => self.started = Some(started.clone()),
             StartNews::Lost(error) => {
                 self.was_lost = true;
-                self.last_error = Some(error.clone());
+                self.last_error = Some(error.to_string());
             }
             StartNews::ListTrouble(error) | StartNews::NotStarted(error) => {
                 self.has_answered |= !matches!(error, SourceError::Unavailable { .. });
-                self.last_error = Some(error.clone());
+                self.last_error = Some(error.to_string());
             }
             // Before a request goes out, a list has been answered or refused.
-            StartNews::Asked | StartNews::Blind(_) | StartNews::Full(_) => self.has_answered = true,
+            StartNews::Asked | StartNews::Blind(_) => self.has_answered = true,
+            StartNews::Full(error) => {
+                self.has_answered = true;
+                self.last_error = Some(error.to_string());
+            }
             StartNews::NothingAppeared | StartNews::Others(_) => {}
         }
     }
@@ -54,19 +60,20 @@ impl Known {
         self.started.is_none() && (self.is_asked || self.was_lost)
     }
 
-    /// What there is to say where it ends here: about a workflow, and with the flags that ask about it.
-    pub(super) fn words(&self, workflow: &WorkflowKey, flags: &str) -> String {
+    /// What there is to say where it ends here.
+    pub(super) fn words(&self, workflow: &WorkflowKey, advice: &Advice) -> String {
         let name = &workflow.name;
         match &self.started {
             Some(Started { job, .. }) => format!(
-                "job {} goes on. To wait for it: matchwatch wait --job-id {}{flags}",
-                job.job_id, job.job_id
+                "job {} goes on. To wait for it: {}",
+                job.job_id,
+                advice.wait_for(&job.job_id)
             ),
             None if self.is_unsure() => format!(
-                "a request to start a job of workflow {name} got no answer: a job may have been started. Look \
-                 before you start another one (aws entityresolution list-{}-jobs --workflow-name {name}), and \
-                 wait for it: matchwatch wait --job-id …{flags}",
-                workflow.kind
+                "nobody knows what came of a request to start a job of workflow {name}: a job may have been started. \
+                 Look before you start another one ({}), and wait for it: {}",
+                advice.look,
+                advice.wait_for("…")
             ),
             None => format!("no job of workflow {name} was started"),
         }
@@ -78,7 +85,8 @@ impl Known {
             _ if self.started.is_some() => String::new(),
             (Some(failure), _) => format!(": {failure}"),
             (None, Some(error)) => format!("; last error: {error}"),
-            (None, None) => String::new(),
+            (None, None) if self.has_answered => String::new(),
+            (None, None) => "; the service has not answered".to_owned(),
         }
     }
 

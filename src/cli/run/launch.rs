@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::Exit;
 use super::super::wait::{Ended, Ends, HEARTBEAT, Outlets};
+use super::advice::Advice;
 use super::job_id_file::JobIdFile;
 use super::known::Known;
 use crate::domain::{JobKey, WorkflowKey};
@@ -20,8 +21,7 @@ const LINGER: Duration = Duration::from_secs(2);
 /// The start of a job, as a person sees it.
 pub(super) struct Launch<'a> {
     workflow: WorkflowKey,
-    /// The flags of a command that asks the same account about the same workflow.
-    flags: String,
+    advice: Advice,
     job_id_file: Option<JobIdFile>,
     outlets: &'a mut Outlets,
     begun: Instant,
@@ -41,13 +41,13 @@ enum Step {
 impl<'a> Launch<'a> {
     pub(super) fn new(
         workflow: WorkflowKey,
-        flags: String,
+        advice: Advice,
         job_id_file: Option<JobIdFile>,
         outlets: &'a mut Outlets,
         begun: Instant,
     ) -> Self {
         let (known, trouble) = (Known::default(), None);
-        Self { workflow, flags, job_id_file, outlets, begun, known, trouble }
+        Self { workflow, advice, job_id_file, outlets, begun, known, trouble }
     }
 
     /// Starts the job. Returns it, or how the command ends without it.
@@ -155,7 +155,8 @@ impl<'a> Launch<'a> {
         match news {
             StartNews::Asked => {}
             StartNews::Blind(error) => progress.note(&format!(
-                "{error}. Without it nobody can look for a job, should the answer to its start be lost"
+                "the workflow's jobs cannot be listed: {error}. Should the answer to the start be lost, nobody can look \
+                 for the job"
             )),
             StartNews::ListTrouble(error) => {
                 self.trouble(error.reason(), &format!("listing jobs: {error}; asking again"));
@@ -167,19 +168,20 @@ impl<'a> Launch<'a> {
                 self.trouble("full", &format!("no job started yet: {error}; asking again"));
             }
             StartNews::Lost(error) => progress.say(&format!(
-                "matchwatch: no answer to the start of a job: {error}. A job may have been started: looking for it"
+                "matchwatch: nobody knows what came of the request to start a job: {error}. A job may have been started: \
+                 looking for it"
             )),
             StartNews::NothingAppeared => {
                 let settling = duration::display(StartConfig::SETTLING);
                 progress.say(&format!(
-                    "matchwatch: no new job has appeared in {settling}: asking for one again. Should the request \
-                     without an answer have started one all the same, there will be two"
+                    "matchwatch: no new job has appeared in {settling}: asking for one again. Should the earlier \
+                     request have started one all the same, there will be two"
                 ));
             }
             StartNews::Started(started) => self.say_started(started),
             StartNews::Others(others) => progress.say(&format!(
-                "matchwatch: a second job: beside the one that is waited for there has appeared {}, which the \
-                 request without an answer may have started",
+                "matchwatch: a second job: beside the one that is waited for there has appeared {}, which an earlier \
+                 request may have started",
                 others.join(", ")
             )),
         }
@@ -191,8 +193,8 @@ impl<'a> Launch<'a> {
         self.outlets.progress.say(&match how {
             How::Told => format!("{name}: started (after {after})"),
             How::Adopted => format!(
-                "{name}: adopted (after {after}): it is the only job that has appeared since the request without an \
-                 answer; somebody else may have started it"
+                "{name}: adopted (after {after}): it is the only job that has appeared since that request; \
+                 somebody else may have started it"
             ),
         });
         if let Some(github) = &mut self.outlets.github {
@@ -227,10 +229,11 @@ impl<'a> Launch<'a> {
 
     /// Says, as the last line, what is known.
     fn say_known(&self, how: &str) {
-        let words = self.known.words(&self.workflow, &self.flags);
+        let words = self.known.words(&self.workflow, &self.advice);
         let why = self.known.why();
         let advice = match self.known.exit() {
             Exit::Busy => "; --queue waits until the service takes another",
+            Exit::NotFound => self.advice.where_not_found,
             _ => "",
         };
         self.outlets.progress.say(&format!("matchwatch: {how}{words}{why}{advice}"));

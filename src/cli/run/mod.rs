@@ -1,5 +1,6 @@
 //! `matchwatch run`: starts a job, and waits for it as `wait` does.
 
+mod advice;
 mod args;
 mod job_id_file;
 mod known;
@@ -19,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::domain::{JobKind, WorkflowKey};
 use crate::source::JobOrder;
 use crate::watch::{Start, StartConfig};
+use advice::Advice;
 pub(super) use args::Args;
 use job_id_file::JobIdFile;
 use launch::Launch;
@@ -42,10 +44,18 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         .await
     {
         Ended::ByItself(link) => link?,
-        Ended::Signal(exit) => return Ok(exit),
+        Ended::Signal(exit) => {
+            tell(format_args!(
+                "matchwatch: stopped; no job of workflow {workflow_name} was started"
+            ));
+            return outlets.close(Ok(exit));
+        }
         Ended::Deadline => {
-            tell(format_args!("matchwatch: the time was up before anything could be asked"));
-            return Ok(Exit::Unreachable);
+            tell(format_args!(
+                "matchwatch: the time was up before anything could be asked; no job of workflow {workflow_name} was \
+                 started"
+            ));
+            return outlets.close(Ok(Exit::Unreachable));
         }
     };
     let workflow = WorkflowKey {
@@ -69,16 +79,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     };
     let kind = Some(kind).filter(|kind| *kind != JobKind::Matching);
     let named = Named { workflow_name: Some(workflow_name), kind };
-    let flags = following.account_flags(&named);
-    let mut launch = Launch::new(workflow, flags, job_id_file, &mut outlets, begun);
+    let advice = Advice::new(&workflow, &following, &named);
+    let mut launch = Launch::new(workflow, advice, job_id_file, &mut outlets, begun);
     let job = match launch.see_through(start, news, &mut ends).await {
         Ok(job) => job,
-        Err(exit) => {
-            if let Some(github) = &mut outlets.github {
-                github.finish(exit).map_err(Failure::usage)?;
-            }
-            return Ok(exit);
-        }
+        Err(exit) => return outlets.close(Ok(exit)),
     };
     let job_ids = vec![Arc::clone(&job.job_id)];
     let mut wait = Wait::new(following, link, named, job_ids, false, outlets, begun)?;

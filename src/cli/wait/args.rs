@@ -9,6 +9,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::super::shell::add_flag;
 use super::super::{Failure, config_args, kind};
 use crate::aws::Access;
 use crate::config::{Followed, WatchSettings};
@@ -228,24 +229,26 @@ impl Following {
     /// The flags that a command needs to ask the same account the same way about jobs named so.
     pub(in crate::cli) fn account_flags(&self, named: &Named) -> String {
         let mut flags = String::new();
-        let mut add = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                flags += &format!(" {name} {value}");
-            }
-        };
-        add("--workflow-name", named.workflow_name.as_deref());
-        add("--kind", named.kind.map(JobKind::as_str));
-        add("--region", self.region.as_deref());
-        add("--profile", self.profile.as_deref());
-        add("--endpoint-url", self.endpoint_url.as_deref());
+        add_flag(&mut flags, "--workflow-name", named.workflow_name.as_deref());
+        add_flag(&mut flags, "--kind", named.kind.map(JobKind::as_str));
+        flags += &self.aws_flags();
         let config = self.config.as_ref().map(|path| path.display().to_string());
-        add("--config", config.as_deref());
-        add("--account", self.account.as_deref());
+        add_flag(&mut flags, "--config", config.as_deref());
+        add_flag(&mut flags, "--account", self.account.as_deref());
         let number = |number: Option<u64>| number.map(|number| number.to_string());
         let amount = self.max_unprocessed.map(|amount| amount.to_string());
-        add("--max-unprocessed", amount.as_deref());
-        add("--min-match-ids", number(self.min_match_ids).as_deref());
-        add("--min-processed", number(self.min_processed).as_deref());
+        add_flag(&mut flags, "--max-unprocessed", amount.as_deref());
+        add_flag(&mut flags, "--min-match-ids", number(self.min_match_ids).as_deref());
+        add_flag(&mut flags, "--min-processed", number(self.min_processed).as_deref());
+        flags
+    }
+
+    /// Those among them that the AWS CLI has, too.
+    pub(in crate::cli) fn aws_flags(&self) -> String {
+        let mut flags = String::new();
+        add_flag(&mut flags, "--region", self.region.as_deref());
+        add_flag(&mut flags, "--profile", self.profile.as_deref());
+        add_flag(&mut flags, "--endpoint-url", self.endpoint_url.as_deref());
         if self.no_sign_request {
             flags += " --no-sign-request";
         }

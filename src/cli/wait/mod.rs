@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::shell::quoted;
 use super::{Exit, Failure, tell};
 use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
@@ -138,19 +139,16 @@ impl Wait {
 
     /// Waits until all is over, or something else ends first.
     pub(super) async fn see_through(mut self, ends: &mut Ends) -> Result<Exit, Failure> {
-        let exit = match ends.first(self.until_over()).await {
-            Ended::ByItself(over) => over?,
+        let over = match ends.first(self.until_over()).await {
+            Ended::ByItself(over) => over,
             Ended::Signal(exit) => {
                 self.outlets.progress.say(&self.goes_on("stopped waiting"));
-                exit
+                Ok(exit)
             }
-            Ended::Deadline => self.time_is_up(),
+            Ended::Deadline => Ok(self.time_is_up()),
         };
         self.outlets.progress.finish();
-        if let Some(github) = &mut self.outlets.github {
-            github.finish(exit).map_err(Failure::usage)?;
-        }
-        Ok(exit)
+        self.outlets.close(over)
     }
 
     /// Looks for the workflow of these jobs.
@@ -286,7 +284,7 @@ impl Wait {
     /// Says that jobs go on without us, and how to wait for them again.
     fn goes_on(&self, why: &str) -> String {
         let ids = self.verdict.open(&self.job_ids);
-        let ids: String = ids.map(|id| format!(" --job-id {id}")).collect();
+        let ids: String = ids.map(|id| format!(" --job-id {}", quoted(id))).collect();
         let account = self.args.account_flags(&self.named);
         format!(
             "matchwatch: {why}; what runs goes on. To wait again: matchwatch wait{ids}{account}"

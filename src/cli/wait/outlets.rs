@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
-use super::super::Failure;
 use super::super::github::GitHub;
+use super::super::{Exit, Failure, tell};
 use super::args::Following;
 use super::progress::Progress;
 
@@ -21,5 +21,19 @@ impl Outlets {
         let github = following.github.then(GitHub::open).transpose().map_err(Failure::usage)?;
         let progress = Progress::new(following.quiet, io::stderr().is_terminal());
         Ok(Self { progress, github })
+    }
+    /// The command has come to this: tells GitHub. Outputs that cannot be written make a success none; what is worse
+    /// than that stays as it is.
+    pub(in crate::cli) fn close(&mut self, over: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let Some(github) = &mut self.github else { return over };
+        let exit = over.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
+        match (over, github.finish(exit)) {
+            (Ok(Exit::Success), Err(error)) => Err(Failure::usage(error)),
+            (over, Err(error)) => {
+                tell(format_args!("matchwatch: {error:#}"));
+                over
+            }
+            (over, Ok(())) => over,
+        }
     }
 }

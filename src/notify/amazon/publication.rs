@@ -1,6 +1,7 @@
 //! What SNS and SQS are given for an event: a body and its attributes, within their limits.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::mem;
 
 use serde_json::Value;
@@ -24,7 +25,7 @@ const CUT: &str = "…";
 /// One message to publish.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::notify) struct Publication<'a> {
-    /// The event, in full or trimmed.
+    /// The event, in full or trimmed, in characters that both take.
     pub(in crate::notify) body: Cow<'a, str>,
     /// Name and value. Both services refuse empty values, and SQS takes no more than ten.
     pub(in crate::notify) attributes: Vec<(&'static str, String)>,
@@ -41,13 +42,14 @@ pub(in crate::notify) struct Oversized {
 
 impl<'a> Publication<'a> {
     /// The type of every attribute.
-    pub(in crate::notify) const ATTRIBUTE_TYPE: &'static str = "String";
+    const ATTRIBUTE_TYPE: &'static str = "String";
 
     /// The event as it is if it fits, and else with a shorter error message and `truncated: true`.
     pub(in crate::notify) fn of(message: &'a Message) -> Result<Self, Oversized> {
         let mut attributes = attributes(&message.event);
-        if message.body.len() + size_of(&attributes) <= SIZE_LIMIT {
-            return Ok(Self { body: Cow::Borrowed(&message.body), attributes });
+        let body = as_services_take_it(&message.body);
+        if body.len() + size_of(&attributes) <= SIZE_LIMIT {
+            return Ok(Self { body, attributes });
         }
         attributes.push(("truncated", "true".to_owned()));
         let body = cut_to(message, SIZE_LIMIT.saturating_sub(size_of(&attributes)))?;
@@ -58,8 +60,35 @@ impl<'a> Publication<'a> {
     pub(in crate::notify) fn of_test(test: &'a Message<TestEvent>) -> Self {
         let attributes =
             vec![("eventType", test.event.event_type.clone()), ("test", "true".to_owned())];
-        Self { body: Cow::Borrowed(&test.body), attributes }
+        Self { body: as_services_take_it(&test.body), attributes }
     }
+
+    /// The attributes as an SDK takes them, which makes one of a type and a value.
+    pub(in crate::notify) fn attributes<A, E>(
+        &self,
+        make: impl Fn(&str, &str) -> Result<A, E>,
+    ) -> HashMap<String, A> {
+        let attributes = self.attributes.iter().filter_map(|(name, value)| {
+            Some(((*name).to_owned(), make(Self::ATTRIBUTE_TYPE, value).ok()?))
+        });
+        attributes.collect()
+    }
+}
+
+/// Whether SQS takes this character in a body or an attribute; one that it does not take makes it refuse the message
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>). SNS and EventBridge
+/// hand on to queues.
+const fn is_taken(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// The same JSON without characters that are not taken: they are written by their numbers. It escapes all others but
+/// U+FFFE and U+FFFF anyway.
+pub(in crate::notify) fn as_services_take_it(json: &str) -> Cow<'_, str> {
+    if json.chars().all(is_taken) {
+        return Cow::Borrowed(json);
+    }
+    json.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff").into()
 }
 
 /// What filter policies can use.
@@ -76,7 +105,8 @@ fn attributes(event: &Event) -> Vec<(&'static str, String)> {
         ("region", Some(text(event.region()))),
     ];
     let told = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    told.filter(|(_, value)| !value.is_empty()).collect()
+    let taken = told.map(|(name, value)| (name, value.replace(|c| !is_taken(c), "\u{FFFD}")));
+    taken.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn size_of(attributes: &[(&str, String)]) -> usize {
@@ -98,20 +128,20 @@ pub(in crate::notify) fn cut_to(message: &Message, limit: usize) -> Result<Strin
         .map(|error_message| mem::replace(error_message, CUT.to_owned()));
     let mut body = serde_json::to_value(event).unwrap_or_default();
     body["data"]["truncated"] = Value::Bool(true);
-    let size = body.to_string().len();
+    let size = as_services_take_it(&body.to_string()).len();
     let room = limit.checked_sub(size).ok_or(Oversized { size })?;
     if let Some(error_message) = error_message {
         let begin = beginning(&error_message, room);
         body["data"]["errorDetails"]["errorMessage"] = format!("{begin}{CUT}").into();
     }
-    Ok(body.to_string())
+    Ok(as_services_take_it(&body.to_string()).into_owned())
 }
 
 /// As much of `text` as takes at most `room` bytes inside a JSON string.
 fn beginning(text: &str, mut room: usize) -> &str {
     for (at, c) in text.char_indices() {
         let quoted = Value::from(c.to_string()).to_string();
-        match room.checked_sub(quoted.len() - r#""""#.len()) {
+        match room.checked_sub(as_services_take_it(&quoted).len() - r#""""#.len()) {
             Some(rest) => room = rest,
             None => return &text[..at],
         }
@@ -189,6 +219,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_queue_would_refuse_is_escaped_in_the_body_and_replaced_in_attributes() {
+        let hostile: String =
+            ('\0'..=char::MAX).filter(|c| !is_taken(*c)).chain("ok".chars()).collect();
+        assert_eq!(
+            hostile.chars().count(),
+            29 + 2 + 2,
+            "controls but three, and the last two of a plane"
+        );
+        let mut event = failed_with(&hostile).event;
+        job_of(&mut event).workflow_name = "a\u{0}b\u{1F}c\u{7F}d\u{FFFF}\t".to_owned();
+        let message = Message::encode(event).unwrap();
+        let publication = Publication::of(&message).unwrap();
+        assert!(publication.body.chars().all(is_taken));
+        let json = |body: &str| serde_json::from_str::<Value>(body).unwrap();
+        assert_eq!(json(&publication.body), json(&message.body), "it means the same");
+        let workflow = ("workflowName", "a\u{FFFD}b\u{FFFD}c\u{7F}d\u{FFFD}\t".to_owned());
+        assert!(publication.attributes.contains(&workflow), "{:?}", publication.attributes);
+    }
+
+    #[test]
     fn the_largest_event_that_fits_is_not_trimmed_and_one_byte_more_is() {
         let overhead = size(&Publication::of(&failed_with("")).unwrap());
         let fits = failed_with(&"x".repeat(SIZE_LIMIT - overhead));
@@ -206,7 +256,7 @@ mod tests {
 
         #[test]
         fn a_trimmed_event_is_the_event_with_a_shorter_error_message(
-            pattern in r#"[a-z"\\\n\u{1}äß€😀]{1,20}"#,
+            pattern in r#"[a-z"\\\n\u{1}äß€😀\u{FFFE}\u{FFFF}]{1,20}"#,
         ) {
             let error_message = pattern.repeat(SIZE_LIMIT / pattern.len() + 1);
             let message = failed_with(&error_message);
@@ -214,6 +264,7 @@ mod tests {
             prop_assert!(size(&publication) <= SIZE_LIMIT);
             // A character takes at most six bytes in JSON.
             prop_assert!(size(&publication) > SIZE_LIMIT - 6);
+            prop_assert!(publication.body.chars().all(is_taken));
 
             let mut body: Value = serde_json::from_str(&publication.body).unwrap();
             prop_assert_eq!(body["data"].as_object_mut().unwrap().remove("truncated"), Some(true.into()));

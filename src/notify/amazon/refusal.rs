@@ -45,6 +45,11 @@ pub(in crate::notify) fn judge_code(
     if hopeless.contains(&code) { Outcome::reject(reason) } else { Outcome::retry(reason) }
 }
 
+/// What an answer without an id means that says yes: another server at a wrong endpoint says it to everything.
+pub(in crate::notify) fn no_id(service: &str) -> Outcome {
+    Outcome::retry(format!("{service} answered without an id; is the endpoint right?"))
+}
+
 fn presentable(told: &str) -> String {
     head(&without_session_token(told), EXCERPT_CHARS)
 }

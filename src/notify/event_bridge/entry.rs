@@ -7,7 +7,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jiff::Timestamp;
 
 use crate::domain::{Message, TestEvent};
-use crate::notify::amazon::{Oversized, SIZE_LIMIT, cut_to};
+use crate::notify::amazon::{Oversized, SIZE_LIMIT, as_services_take_it, cut_to};
 
 /// The `source` of every entry. Sources that begin with `aws.` are AWS's own.
 const SOURCE: &str = "dev.matchwatch";
@@ -31,7 +31,7 @@ impl<'a> Entry<'a> {
         let event = &message.event;
         let entry = Self {
             detail_type: event.event_type.to_string(),
-            detail: Cow::Borrowed(&message.body),
+            detail: as_services_take_it(&message.body),
             time: event.time,
             resources: event.workflow_arn().into_iter().collect(),
         };
@@ -47,7 +47,7 @@ impl<'a> Entry<'a> {
     pub(super) fn of_test(test: &'a Message<TestEvent>) -> Self {
         Self {
             detail_type: test.event.event_type.clone(),
-            detail: Cow::Borrowed(&test.body),
+            detail: as_services_take_it(&test.body),
             time: test.event.time,
             resources: Vec::new(),
         }
@@ -90,6 +90,12 @@ mod tests {
             (entry.detail, &*entry.detail_type),
             (Cow::Borrowed(&*test.body), "dev.matchwatch.test.v1")
         );
+    }
+
+    #[test]
+    fn what_no_queue_takes_is_escaped_as_a_queue_may_be_the_target() {
+        let message = failed_with("a\u{FFFF}");
+        assert!(Entry::of(&message).unwrap().detail.contains(r#""a\uffff""#));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 use std::net::SocketAddr;
 
-use aws_sdk_eventbridge::config::{Credentials, SharedCredentialsProvider};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::aws::Access;
+use crate::notify::amazon::testing::{at, base};
 use crate::notify::testing::{Receiver, failed, job_of, succeeded, trial};
 
 const BUS: &str = "arn:aws:events:eu-west-1:123456789012:event-bus/jobs";
@@ -12,28 +11,11 @@ const TAKEN: &str =
     r#"{"FailedEntryCount":0,"Entries":[{"EventId":"567910cd-659e-55d4-8ccb-5aaf14679dc0"}]}"#;
 
 fn config(event_bus: &str, endpoint: SocketAddr) -> Config {
-    Config {
-        event_bus: event_bus.to_owned(),
-        region: None,
-        profile: None,
-        role_arn: None,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(format!("http://{endpoint}")),
-        timeout: Duration::from_secs(10),
-    }
+    Config { event_bus: event_bus.to_owned(), aws: at(endpoint) }
 }
 
 async fn event_bridge(config: &Config) -> EventBridge {
-    let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
-    let credentials = Credentials::new("AKIDTEST", "hunter2hunter2", None, None, "test");
-    let base = Aws::new()
-        .configure(&access, config.timeout)
-        .await
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    EventBridge::with_base(base, config).unwrap()
+    EventBridge::with_base(base(&config.aws).await, config).unwrap()
 }
 
 /// What becomes of an event when the service answers so.
@@ -113,6 +95,29 @@ async fn a_refused_entry_is_judged_by_its_own_code() {
     let silent = json!({ "FailedEntryCount": 1, "Entries": [] }).to_string();
     let outcome = outcome_of(200, silent).await;
     assert_eq!(outcome, Outcome::retry("EventBridge: refused without an error code: no message"));
+}
+
+#[tokio::test]
+async fn a_yes_without_an_event_id_is_some_other_servers_and_retried() {
+    for body in [
+        "{}",
+        r#"{"FailedEntryCount":0}"#,
+        r#"{"FailedEntryCount":0,"Entries":[]}"#,
+        r#"{"FailedEntryCount":0,"Entries":[{}]}"#,
+        r#"{"ok":true}"#,
+        "",
+        "<html>ok</html>",
+        "ok",
+    ] {
+        let outcome = outcome_of(200, body.to_owned()).await;
+        let Outcome::Retry { reason, .. } = outcome else { panic!("{body}: {outcome:?}") };
+        assert!(reason.starts_with("EventBridge"), "{body}: {reason}");
+    }
+    let outcome = outcome_of(200, "{}".to_owned()).await;
+    assert_eq!(
+        outcome,
+        Outcome::retry("EventBridge answered without an id; is the endpoint right?")
+    );
 }
 
 #[tokio::test]

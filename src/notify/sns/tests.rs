@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::aws::Access;
+use crate::notify::amazon::testing::{at, base};
 use crate::notify::testing::{Received, Receiver, failed, job_of, succeeded};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:jobs";
@@ -12,32 +13,12 @@ const PUBLISHED: &str = r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/
     <PublishResult><MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></PublishResult>
 </PublishResponse>"#;
 
-fn config(topic_arn: &str, endpoint: std::net::SocketAddr) -> Config {
-    Config {
-        topic_arn: topic_arn.to_owned(),
-        region: None,
-        profile: None,
-        role_arn: None,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(format!("http://{endpoint}")),
-        timeout: Duration::from_secs(10),
-    }
-}
-
-async fn base(timeout: Duration) -> SdkConfig {
-    let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
-    let credentials = Credentials::new("AKIDTEST", "hunter2hunter2", None, None, "test");
-    Aws::new()
-        .configure(&access, timeout)
-        .await
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build()
+fn config(topic_arn: &str, endpoint: SocketAddr) -> Config {
+    Config { topic_arn: topic_arn.to_owned(), aws: at(endpoint) }
 }
 
 async fn sns(config: &Config) -> Sns {
-    Sns::with_base(base(config.timeout).await, config).unwrap()
+    Sns::with_base(base(&config.aws).await, config).unwrap()
 }
 
 /// The form fields of a request in AWS's query protocol.
@@ -91,8 +72,8 @@ async fn the_region_is_the_topics_own_unless_another_is_named() {
     for (region, signed_for) in [(None, "/eu-west-1/sns/"), (Some("eu-west-2"), "/eu-west-2/sns/")]
     {
         let mut receiver = Receiver::answering(200, &[], PUBLISHED).await;
-        let config =
-            Config { region: region.map(str::to_owned), ..config(TOPIC, receiver.address) };
+        let mut config = config(TOPIC, receiver.address);
+        config.aws.region = region.map(str::to_owned);
         assert_eq!(sns(&config).await.notify(&succeeded()).await, Outcome::Delivered);
         let request = receiver.request();
         let signature = request.headers["authorization"].to_str().unwrap();
@@ -138,6 +119,17 @@ async fn what_sns_would_refuse_again_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_yes_without_a_message_id_is_some_other_servers_and_retried() {
+    for body in
+        ["<PublishResponse><PublishResult/></PublishResponse>", "<html>ok</html>", "ok", "{}", ""]
+    {
+        let outcome = outcome_of(200, body).await;
+        let Outcome::Retry { reason, .. } = outcome else { panic!("{body}: {outcome:?}") };
+        assert!(reason.starts_with("SNS"), "{body}: {reason}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_of_some_proxy_is_retried_and_named_by_its_status() {
     let outcome = outcome_of(502, "<html>Bad gateway</html>").await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
@@ -158,17 +150,15 @@ async fn an_event_that_cannot_fit_is_rejected_without_a_request() {
 #[tokio::test]
 async fn no_connection_and_no_answer_are_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let silent = config(TOPIC, listener.local_addr().unwrap());
-    let silent = Config { timeout: Duration::from_millis(100), ..silent };
+    let mut silent = config(TOPIC, listener.local_addr().unwrap());
+    silent.aws.timeout = Duration::from_millis(100);
     let outcome = sns(&silent).await.notify(&succeeded()).await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("time"), "{reason}");
 
     drop(listener);
-    let outcome = sns(&Config { timeout: Duration::from_secs(10), ..silent })
-        .await
-        .notify(&succeeded())
-        .await;
+    silent.aws.timeout = Duration::from_secs(10);
+    let outcome = sns(&silent).await.notify(&succeeded()).await;
     let Outcome::Retry { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("refused"), "{reason}");
 }
@@ -177,11 +167,9 @@ async fn no_connection_and_no_answer_are_retried() {
 async fn credentials_that_cannot_be_had_are_retried() {
     let receiver =
         Receiver::answering(403, &[], refusal("AccessDenied", "no sts:AssumeRole")).await;
-    let config = Config {
-        role_arn: Some("arn:aws:iam::123456789012:role/publisher".to_owned()),
-        ..config(TOPIC, receiver.address)
-    };
-    let base = base(config.timeout)
+    let mut config = config(TOPIC, receiver.address);
+    config.aws.role_arn = Some("arn:aws:iam::123456789012:role/publisher".to_owned());
+    let base = base(&config.aws)
         .await
         .into_builder()
         .endpoint_url(format!("http://{}", receiver.address))
@@ -195,7 +183,7 @@ async fn credentials_that_cannot_be_had_are_retried() {
 async fn what_is_no_topic_is_refused_before_anything_is_sent() {
     let config = config("jobs", ([127, 0, 0, 1], 1).into());
     let error = Sns::connect(&Aws::new(), &config).await.unwrap_err();
-    assert!(error.to_string().starts_with("topic_arn: \"jobs\" is no ARN"), "{error}");
+    assert!(error.to_string().starts_with("topic_arn: is not the ARN"), "{error}");
 }
 
 #[tokio::test]

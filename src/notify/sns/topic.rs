@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use crate::notify::ConfigError;
-
 /// A topic by its ARN: `arn:<partition>:sns:<region>:<account>:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Topic {
@@ -19,12 +17,12 @@ impl Topic {
 }
 
 impl FromStr for Topic {
-    type Err = ConfigError;
+    type Err = String;
 
-    fn from_str(arn: &str) -> Result<Self, ConfigError> {
+    fn from_str(arn: &str) -> Result<Self, String> {
         if let ["arn", partition, "sns", region, account, name] =
             arn.split(':').collect::<Vec<_>>()[..]
-            && !partition.is_empty()
+            && partition.starts_with("aws")
             && !region.is_empty()
             && account.len() == 12
             && account.bytes().all(|byte| byte.is_ascii_digit())
@@ -32,10 +30,9 @@ impl FromStr for Topic {
         {
             return Ok(Self { arn: arn.to_owned(), region: region.to_owned() });
         }
-        Err(ConfigError(format!(
-            "topic_arn: {arn:?} is no ARN of a topic: write one such as \
-             arn:aws:sns:eu-west-1:123456789012:jobs"
-        )))
+        Err("is not the ARN of an SNS topic; write one as in \
+             \"arn:aws:sns:eu-west-1:123456789012:my-topic\""
+            .to_owned())
     }
 }
 
@@ -71,8 +68,8 @@ mod tests {
             "arn:aws:sns:eu-west-1:123456789012:my jobs",
             "arn:aws:sns:eu-west-1:123456789012:jobs:7a4b0b1c-a-subscription",
         ] {
-            let error = arn.parse::<Topic>().unwrap_err().to_string();
-            assert!(error.contains("write one such as"), "{arn}: {error}");
+            let error = arn.parse::<Topic>().unwrap_err();
+            assert!(error.contains("write one as in"), "{arn}: {error}");
         }
     }
 }

@@ -1,38 +1,20 @@
 use std::net::SocketAddr;
 
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use serde_json::Value;
 
 use super::*;
-use crate::aws::Access;
+use crate::notify::amazon::testing::{at, base};
 use crate::notify::testing::{Receiver, failed, job_of, succeeded, trial};
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs";
 const SENT: &str = r#"{"MessageId":"567910cd-659e-55d4-8ccb-5aaf14679dc0"}"#;
 
 fn config(queue_url: &str, endpoint: SocketAddr) -> Config {
-    Config {
-        queue_url: queue_url.to_owned(),
-        region: None,
-        profile: None,
-        role_arn: None,
-        external_id: None,
-        session_name: None,
-        endpoint_url: Some(format!("http://{endpoint}")),
-        timeout: Duration::from_secs(10),
-    }
+    Config { queue_url: queue_url.to_owned(), aws: at(endpoint) }
 }
 
 async fn sqs(config: &Config) -> Sqs {
-    let access = Access { region: Some("us-east-1".to_owned()), ..Access::default() };
-    let credentials = Credentials::new("AKIDTEST", "hunter2hunter2", None, None, "test");
-    let base = Aws::new()
-        .configure(&access, config.timeout)
-        .await
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    Sqs::with_base(base, config).unwrap()
+    Sqs::with_base(base(&config.aws).await, config).unwrap()
 }
 
 fn fields(body: &str) -> Value {
@@ -105,6 +87,19 @@ async fn what_sqs_would_refuse_again_is_rejected() {
         let expected = Outcome::reject(format!("SQS: {code}: not now"));
         assert_eq!(outcome_of(400, code).await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_yes_without_a_message_id_is_some_other_servers_and_retried() {
+    for body in ["{}", r#"{"ok":true}"#, r#"{"MessageId":null}"#, "", "<html>ok</html>", "ok"] {
+        let receiver = Receiver::answering(200, &[], body).await;
+        let outcome = sqs(&config(QUEUE, receiver.address)).await.notify(&succeeded()).await;
+        let Outcome::Retry { reason, .. } = outcome else { panic!("{body}: {outcome:?}") };
+        assert!(reason.starts_with("SQS"), "{body}: {reason}");
+    }
+    let receiver = Receiver::answering(200, &[], "{}").await;
+    let outcome = sqs(&config(QUEUE, receiver.address)).await.try_out(&trial()).await;
+    assert_eq!(outcome, Outcome::retry("SQS answered without an id; is the endpoint right?"));
 }
 
 #[tokio::test]

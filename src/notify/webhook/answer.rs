@@ -56,7 +56,8 @@ fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
     })
 }
 
-/// As much of the body as arrives, up to the limit. A body that breaks off is no reason of its own.
+/// As much of the body as arrives, up to the limit. A body that breaks off is no reason of its own. UTF-16 is read
+/// without its zeros, so that a secret in it is seen.
 async fn beginning(mut response: Response) -> String {
     let mut body = Vec::new();
     while body.len() < BODY_LIMIT
@@ -65,5 +66,6 @@ async fn beginning(mut response: Response) -> String {
         body.extend_from_slice(&chunk);
     }
     body.truncate(BODY_LIMIT);
+    body.retain(|byte| *byte != 0);
     String::from_utf8_lossy(&body).into_owned()
 }

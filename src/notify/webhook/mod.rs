@@ -2,6 +2,7 @@
 
 mod answer;
 mod headers;
+mod readings;
 mod redact;
 mod signature;
 mod template;

@@ -217,7 +217,37 @@ async fn a_receiver_that_echoes_secrets_does_not_make_us_tell_them() {
     let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
     assert_eq!(
         reason(&outcome),
-        "127.0.0.1 answered 404 Not Found: Cannot POST [redacted]?[redacted] for [redacted]: [redacted]"
+        "127.0.0.1 answered 404 Not Found: Cannot POST [redacted]?[redacted] for Bearer [redacted]: [redacted]"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_is_not_told_either_that_comes_back_escaped_or_in_part() {
+    for (echo, told) in [
+        (
+            r#"{"path":"\/hooks\/T0SECRET?token=s3cr3t-value"}"#,
+            r#"{"path":"[redacted]?[redacted]"}"#,
+        ),
+        (r"no \u002fhooks\u002fT0SECRET", "no [redacted]"),
+        (
+            "<a href=\"/login?next=%2Fhooks%2FT0SECRET%3Ftoken%3Ds3cr3t%2Dvalue\">",
+            "<a href=\"/login?next=[redacted]%3F[redacted]\">",
+        ),
+        ("<p>Bearer t0ken-&amp;t0ken&#x2f;", "<p>Bearer [redacted]"),
+        ("s\x003\0c\0r\x003\0t\0-\0v\0a\0l\0u\0e\0", "[redacted]"),
+    ] {
+        let receiver = Receiver::answering(404, &[], echo).await;
+        let authorization = MaybeSecret::Plain("Bearer t0ken-&t0ken/".into());
+        let headers = BTreeMap::from([("authorization".into(), authorization)]);
+        let config = Config { headers, ..config(receiver.address) };
+        let outcome = webhook(&config).unwrap().notify(&succeeded()).await;
+        assert_eq!(reason(&outcome), format!("127.0.0.1 answered 404 Not Found: {told}"), "{echo}");
+    }
+    // No more than 4 KiB are read, and blanks are not told: what is left is a part of the secret.
+    let cut = format!("{}s3cr3t-value", " ".repeat(4086));
+    assert_eq!(
+        reason(&outcome_of(404, &[], &cut).await),
+        "127.0.0.1 answered 404 Not Found: [redacted]"
     );
 }
 

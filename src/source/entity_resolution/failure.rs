@@ -13,7 +13,7 @@ use aws_smithy_types::error::ErrorMetadata;
 
 use super::refusal::clean;
 use crate::aws::{NotAssumed, OUTAGE, without_session_token};
-use crate::source::SourceError;
+use crate::source::{Scope, SourceError};
 
 /// Longest text that is told, in characters. Credential providers repeat what others say.
 const LONGEST: usize = 2_000;
@@ -65,6 +65,7 @@ fn without_credentials(error: &CredentialsError) -> SourceError {
     let first = chain(error).filter_map(|error| error.downcast_ref()).last().unwrap_or(error);
     match first {
         CredentialsError::CredentialsNotLoaded(_) => SourceError::AccessDenied {
+            scope: Scope::Account,
             message: format!(
                 "no credentials found: {}; name a profile, set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY, or give this machine a role",
@@ -73,7 +74,10 @@ fn without_credentials(error: &CredentialsError) -> SourceError {
         },
         CredentialsError::ProviderTimedOut(_) => SourceError::Unavailable { message },
         _ if is_outage(error) => SourceError::Unavailable { message },
-        _ => SourceError::AccessDenied { message: format!("no credentials: {message}") },
+        _ => SourceError::AccessDenied {
+            scope: Scope::Account,
+            message: format!("no credentials: {message}"),
+        },
     }
 }
 
@@ -84,6 +88,7 @@ fn without_role(refused: &NotAssumed) -> SourceError {
         return SourceError::Unavailable { message };
     }
     SourceError::AccessDenied {
+        scope: Scope::Account,
         message: format!(
             "{message}; the role's trust policy must let in whoever assumes it (by the external_id, \
              where it asks for one), and their own policy must allow sts:AssumeRole on the role"

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::exchange::Answer;
 use crate::aws::without_session_token;
-use crate::source::{Operation, SourceError};
+use crate::source::{Operation, Scope, SourceError};
 
 /// The session token is too old.
 const EXPIRED: &[&str] =
@@ -100,14 +100,17 @@ pub(super) fn classify(answer: &Answer, permission: Permission<'_>) -> SourceErr
         return SourceError::Unavailable { message: format!("{message}; is the clock right?") };
     }
     if is(FORBIDDEN) || matches!((status, &words.code), (401 | 403, None)) {
-        return if message.contains(&permission.action()) {
-            SourceError::AccessDenied { message }
-        } else {
-            SourceError::AccessDenied { message: format!("{message}; this needs {permission}") }
+        let message = match message.contains(&permission.action()) {
+            true => message,
+            false => format!("{message}; this needs {permission}"),
         };
+        return SourceError::AccessDenied { scope: Scope::Question, message };
     }
-    if is(UNRECOGNIZED) || matches!(status, 401 | 403) {
-        return SourceError::AccessDenied { message };
+    if is(UNRECOGNIZED) {
+        return SourceError::AccessDenied { scope: Scope::Account, message };
+    }
+    if matches!(status, 401 | 403) {
+        return SourceError::AccessDenied { scope: Scope::Question, message };
     }
     match (status, words.code.as_deref()) {
         (404, Some("ResourceNotFoundException")) => SourceError::NotFound { message },

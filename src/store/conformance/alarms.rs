@@ -235,6 +235,15 @@ pub(in crate::store) async fn an_alarm_of_which_nobody_is_told_is_open_all_the_s
     assert_eq!(store.open_alarms(None).await.unwrap(), [lost]);
 }
 
+pub(in crate::store) async fn an_alarm_keeps_who_hears_of_its_end(store: &dyn Store) {
+    let notifiers = [HOOK.into(), "[\"so\"]".into()].into();
+    let lost = Alarm { notifiers, ..alarm(AlarmName::Lost, job("a"), 0) };
+    raise(store, &lost).await;
+    tell_all(store, 1).await;
+    prune(store, 100).await;
+    assert_eq!(store.open_alarms(None).await.unwrap(), [lost]);
+}
+
 async fn again(store: &dyn Store, redelivery: &Redelivery) -> u64 {
     store.redeliver(redelivery, &[HOOK.into()], at(50)).await.unwrap().redelivered
 }

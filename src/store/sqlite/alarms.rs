@@ -1,5 +1,7 @@
 //! Alarms that are open. What they tell of has a row in `jobs`: see the migration that made their table.
 
+use std::sync::Arc;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -14,24 +16,25 @@ const ROW: &str =
     VALUES (?1, ?2, ?3, ?4, '', ?5, ?5)
     ON CONFLICT DO UPDATE SET updated_at = updated_at RETURNING id";
 
-const OPEN: &str =
-    "INSERT INTO alarms (job, name, region, raised_at, message, facts) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO NOTHING";
+const OPEN: &str = "INSERT INTO alarms (job, name, region, raised_at, message, facts, notifiers)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 
 pub(super) const CLOSE: &str = "DELETE FROM alarms WHERE name = ?5 AND raised_at = ?6 AND job = (
         SELECT id FROM jobs WHERE account = ?1 AND kind = ?2 AND workflow_name = ?3 AND job_id = ?4
     ) RETURNING job";
 
 const ALL: &str = "SELECT j.account, j.kind, j.workflow_name, j.job_id,
-        a.name, a.region, a.raised_at, a.message, a.facts
+        a.name, a.region, a.raised_at, a.message, a.facts, a.notifiers
     FROM alarms a JOIN jobs j ON j.id = a.job WHERE ?1 IS NULL OR j.account = ?1";
 
 pub(super) async fn raise(
     connection: &mut SqliteConnection,
     Raising { alarm, telling }: &Raising,
 ) -> Result<bool, sqlx::Error> {
-    let facts = serde_json::to_string(&alarm.facts)
-        .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let unwritable = |error| sqlx::Error::Encode(Box::new(error));
+    let facts = serde_json::to_string(&alarm.facts).map_err(unwritable)?;
+    let names: Vec<&str> = alarm.notifiers.iter().map(|name| &**name).collect();
+    let notifiers = serde_json::to_string(&names).map_err(unwritable)?;
     let mut transaction = connection.begin_with(BEGIN).await?;
     let [account, kind, workflow, job_id] = columns(&alarm.key.subject);
     let row: i64 = sqlx::query_scalar(ROW)
@@ -49,6 +52,7 @@ pub(super) async fn raise(
         .bind(alarm.raised_at.as_microsecond())
         .bind(&alarm.message)
         .bind(facts)
+        .bind(notifiers)
         .execute(&mut *transaction)
         .await?;
     if opened.rows_affected() == 0 {
@@ -93,12 +97,15 @@ pub(super) async fn open(
 fn alarm(row: &SqliteRow) -> Result<Alarm, sqlx::Error> {
     let text = |column| row.try_get::<&str, _>(column);
     let name = text("name")?.parse().map_err(|error| unreadable("name", error))?;
+    let notifiers: Vec<String> =
+        serde_json::from_str(text("notifiers")?).map_err(|error| unreadable("notifiers", error))?;
     Ok(Alarm {
         key: AlarmKey { name, subject: subject(row)? },
         region: text("region")?.to_owned(),
         raised_at: instant(row.try_get("raised_at")?, "raised_at")?,
         message: text("message")?.to_owned(),
         facts: serde_json::from_str(text("facts")?).map_err(|error| unreadable("facts", error))?,
+        notifiers: notifiers.into_iter().map(Arc::from).collect(),
     })
 }
 

@@ -1,87 +1,121 @@
-//! Writes down what alarms begin and end, one after the other, while the loop goes on.
+//! Writes down what alarms begin and end, and has it told.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{self, Backoff};
-use crate::domain::{Alarm, Event};
-use crate::store::{Raising, Resolving, StoreError};
-use crate::watch::poll::Context;
+use crate::domain::{Alarm, Event, Message, Routing};
+use crate::metrics::Metrics;
+use crate::store::{Raising, Resolving, Store, StoreError, Telling};
 
 /// Something to be written down.
 #[derive(Debug)]
-pub(in crate::watch) struct Entry {
-    pub(in crate::watch) alarm: Alarm,
-    /// When it was over, and by what; `None` where it begins.
-    pub(in crate::watch) resolved: Option<(Timestamp, String)>,
-    /// Whom to tell; all if it is empty.
-    pub(in crate::watch) notifiers: Arc<[Arc<str>]>,
+pub struct Entry {
+    /// What begins, or is over.
+    pub alarm: Alarm,
+    /// When it was over, and by what, in a sentence; `None` where it begins.
+    pub resolved: Option<(Timestamp, String)>,
 }
 
 /// Who writes it.
-pub(in crate::watch) struct Clerk {
-    pub(in crate::watch) context: Arc<Context>,
-    pub(in crate::watch) backoff: backoff::Policy,
-    pub(in crate::watch) shutdown: CancellationToken,
+#[derive(Clone)]
+pub struct Clerk {
+    /// What survives.
+    pub store: Arc<dyn Store>,
+    /// Who is told.
+    pub routing: Routing,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Marked changed with every entry that changed something.
+    pub recorded: watch::Sender<()>,
 }
 
 impl Clerk {
-    /// Writes what comes until nothing more does. Of what the store refuses at shutdown nothing is lost but time: what is
-    /// not as it should be is found so again after the next start.
-    pub(in crate::watch) async fn run(self, mut entries: mpsc::UnboundedReceiver<Entry>) {
+    /// Writes what comes until nothing more does, one after the other. Of what the store refuses at shutdown nothing is
+    /// lost but time: what is not as it should be is found so again after the next start.
+    pub async fn run(
+        self,
+        mut entries: mpsc::UnboundedReceiver<Entry>,
+        backoff: backoff::Policy,
+        shutdown: CancellationToken,
+    ) {
         while let Some(entry) = entries.recv().await {
-            let mut backoff = Backoff::new(self.backoff);
-            while let Err(error) = self.write(&entry).await {
-                self.context.metrics.store_errors.with_label_values(&["alarm"]).inc();
-                tracing::error!(alarm = %entry.alarm.key, %error, "an alarm could not be recorded; trying again");
-                let pause = tokio::time::sleep(backoff.next_delay());
-                if self.shutdown.run_until_cancelled(pause).await.is_none() {
-                    break;
-                }
+            self.persist(&entry, backoff, &shutdown).await;
+        }
+    }
+
+    /// Writes one down, however often the store refuses, until `shutdown`.
+    pub async fn persist(
+        &self,
+        entry: &Entry,
+        backoff: backoff::Policy,
+        shutdown: &CancellationToken,
+    ) {
+        let mut backoff = Backoff::new(backoff);
+        while let Err(error) = self.write(entry).await {
+            self.count_refusal();
+            tracing::error!(alarm = %entry.alarm.key, %error, "an alarm could not be recorded; trying again");
+            let pause = sleep(backoff.next_delay());
+            if shutdown.run_until_cancelled(pause).await.is_none() {
+                return;
             }
         }
     }
 
-    async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
-        let Entry { alarm, resolved, notifiers } = entry;
-        let context = &self.context;
+    /// Writes one down, if it is news.
+    ///
+    /// # Errors
+    ///
+    /// The store does not take it.
+    pub async fn write(&self, Entry { alarm, resolved }: &Entry) -> Result<(), StoreError> {
         match resolved {
-            None => {
-                let telling = context.telling(Event::of_raised(alarm), notifiers)?;
-                let event = telling.message.event.id;
-                let raising = Raising { alarm: alarm.clone(), telling };
-                if context.store.raise(&raising).await? {
-                    let (name, subject) = (alarm.key.name, &alarm.key.subject);
-                    tracing::warn!(alarm = %name, %subject, %event, "alarm raised: {}", alarm.message);
-                    self.count(alarm, "raised");
-                }
-            }
-            Some((at, message)) => {
-                let event = Event::of_resolved(alarm, message, *at);
-                let telling = context.telling(event, notifiers)?;
-                let event = telling.message.event.id;
-                let resolving = Resolving {
-                    key: alarm.key.clone(),
-                    raised_at: alarm.raised_at,
-                    resolved_at: *at,
-                    telling,
-                };
-                if context.store.resolve(&resolving).await? {
-                    let (name, subject) = (alarm.key.name, &alarm.key.subject);
-                    tracing::info!(alarm = %name, %subject, %event, "alarm resolved: {message}");
-                    self.count(alarm, "resolved");
-                }
-            }
+            None => self.raise(alarm).await,
+            Some((at, message)) => self.resolve(alarm, *at, message).await,
+        }
+    }
+
+    async fn raise(&self, alarm: &Alarm) -> Result<(), StoreError> {
+        let telling = self.telling(alarm, Event::of_raised(alarm))?;
+        let event = telling.message.event.id;
+        if self.store.raise(&Raising { alarm: alarm.clone(), telling }).await? {
+            let (name, subject) = (alarm.key.name, &alarm.key.subject);
+            tracing::warn!(alarm = %name, %subject, %event, "alarm raised: {}", alarm.message);
+            self.count(alarm, "raised");
         }
         Ok(())
     }
 
+    async fn resolve(&self, alarm: &Alarm, at: Timestamp, why: &str) -> Result<(), StoreError> {
+        let telling = self.telling(alarm, Event::of_resolved(alarm, why, at))?;
+        let event = telling.message.event.id;
+        let (key, raised_at) = (alarm.key.clone(), alarm.raised_at);
+        if self.store.resolve(&Resolving { key, raised_at, resolved_at: at, telling }).await? {
+            let (name, subject) = (alarm.key.name, &alarm.key.subject);
+            tracing::info!(alarm = %name, %subject, %event, "alarm resolved: {why}");
+            self.count(alarm, "resolved");
+        }
+        Ok(())
+    }
+
+    fn telling(&self, alarm: &Alarm, event: Event) -> Result<Telling, StoreError> {
+        let (id, notifiers) = (event.id, self.routing.among(&event, &alarm.notifiers));
+        let message = Message::encode(event)
+            .map_err(|error| StoreError::Unusable(format!("event {id}: {error}")))?;
+        Ok(Telling { message, notifiers })
+    }
+
     fn count(&self, alarm: &Alarm, state: &str) {
-        let labels = [&*self.context.account, alarm.key.name.as_str(), state];
-        self.context.metrics.alarms.with_label_values(&labels).inc();
-        self.context.recorded.send_replace(());
+        let labels = [&**alarm.key.subject.account(), alarm.key.name.as_str(), state];
+        self.metrics.alarms.with_label_values(&labels).inc();
+        self.recorded.send_replace(());
+    }
+
+    /// The store refused something about alarms.
+    pub fn count_refusal(&self) {
+        self.metrics.store_errors.with_label_values(&["alarm"]).inc();
     }
 }

@@ -158,15 +158,14 @@ fn alarm(name: AlarmName, second: i64) -> Alarm {
 #[test]
 fn an_alarm_is_written_down_once_however_often_it_is_found() {
     let mut alarms = Alarms::new(vec![alarm(AlarmName::Lost, 0)]);
-    let notifiers = Arc::default();
-    assert!(alarms.raise(alarm(AlarmName::Lost, 5), &notifiers).is_none(), "open before the start");
+    assert!(alarms.raise(alarm(AlarmName::Lost, 5)).is_none(), "open before the start");
     let long = alarm(AlarmName::QueuedTooLong, 5);
-    assert_eq!(alarms.raise(long.clone(), &notifiers).unwrap().alarm, long);
-    assert!(alarms.raise(alarm(AlarmName::QueuedTooLong, 6), &notifiers).is_none());
+    assert_eq!(alarms.raise(long.clone()).unwrap().alarm, long);
+    assert!(alarms.raise(alarm(AlarmName::QueuedTooLong, 6)).is_none());
 
     let mut resolve = |name, second| {
         let subject = || long.key.subject.clone();
-        alarms.resolve(name, subject, (at(second), "over"), &notifiers)
+        alarms.resolve(name, subject, (at(second), "over"))
     };
     let entry = resolve(AlarmName::QueuedTooLong, 9).unwrap();
     assert_eq!((entry.alarm, entry.resolved), (long.clone(), Some((at(9), "over".to_owned()))));

@@ -350,6 +350,7 @@ impl Run {
             tracing::info!(%account, "the workflows can be listed again");
         }
         let names: HashSet<Arc<str>> = names.into_iter().map(Arc::from).collect();
+        self.observer.workflows(self.context.kind, &names);
         let gone: Vec<_> = self
             .followed
             .keys()

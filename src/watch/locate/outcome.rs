@@ -102,6 +102,7 @@ impl fmt::Display for Searched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Scope;
 
     fn asked(kind: JobKind, without: usize, denied: &[&str]) -> Visit {
         let denied = denied.iter().map(|&name| name.to_owned()).collect();
@@ -110,7 +111,10 @@ mod tests {
 
     fn unlisted(kind: JobKind) -> Visit {
         let operation = Operation::list_workflows(kind);
-        Visit::Unlisted(SourceError::AccessDenied { message: format!("no {operation}") })
+        Visit::Unlisted(SourceError::AccessDenied {
+            scope: Scope::Question,
+            message: format!("no {operation}"),
+        })
     }
 
     fn told(visits: &[Visit]) -> (bool, String) {

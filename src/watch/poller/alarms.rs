@@ -68,33 +68,25 @@ impl Run {
         let (queue_position, job_ahead) = self.agenda.standing_in_queue(index);
         for Overdue { name, message, facts } in judged.overdue {
             let facts = AlarmFacts { queue_position, job_ahead: job_ahead.clone(), ..facts };
-            self.raise(name, key.clone().into(), message, facts, &notifiers);
+            self.raise(name, &key, message, facts, &notifiers);
         }
     }
 
-    /// A job was seen in `status`, by an answer or, when it is taken in, by what is recorded of it.
-    pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus, notifiers: &Notifiers) {
-        let over = match status.is_terminal() {
-            true => format!("the job has ended: {status}"),
-            false => format!("the job is {status} now"),
-        };
-        if status != JobStatus::Queued {
-            self.resolve(AlarmName::QueuedTooLong, || job.clone().into(), &over, notifiers);
-        }
-        if status != JobStatus::Running {
-            for name in [AlarmName::RunningTooLong, AlarmName::RunningLongerThanUsual] {
-                self.resolve(name, || job.clone().into(), &over, notifiers);
+    /// A job was seen in `status`.
+    pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus) {
+        for name in AlarmName::ALL {
+            if let Some(over) = name.over_in(status) {
+                self.resolve(name, || job.clone().into(), &over);
             }
         }
     }
 
-    /// The service told of a job: it is not lost, and whoever asks is allowed to.
-    pub(super) fn was_told(&mut self, job: &JobKey, notifiers: &Notifiers) {
+    /// The service told of a job: it is not lost.
+    pub(super) fn was_told(&mut self, job: &JobKey) {
         let found = "the service tells of the job again";
         for name in [AlarmName::Lost, AlarmName::WatchBroken] {
-            self.resolve(name, || job.clone().into(), found, notifiers);
+            self.resolve(name, || job.clone().into(), found);
         }
-        self.was_admitted(job, notifiers);
     }
 
     /// The service would not tell of a job.
@@ -108,62 +100,48 @@ impl Run {
         let rules = &terms.alarms;
         let facts = AlarmFacts { status, error: Some(error.to_string()), ..AlarmFacts::default() };
         let gave_up = matches!(next, Next::GiveUp(_));
+        if gave_up {
+            self.was_given_up(job);
+        }
         match error {
-            SourceError::AccessDenied { .. } if rules.access_denied => {
-                let workflow = job.workflow();
-                let message = format!("access to workflow {workflow} is denied");
-                let facts = AlarmFacts { status: None, ..facts };
-                let subject = Subject::Workflow(workflow);
-                self.raise(AlarmName::AccessDenied, subject, message, facts, notifiers);
-            }
-            SourceError::NotFound { .. } => {
-                // Whoever is not allowed to ask is not told that.
-                self.was_admitted(job, notifiers);
-                if gave_up && rules.lost {
-                    let message =
-                        "the service does not know the job: it is not asked about any more"
-                            .to_owned();
-                    self.raise(AlarmName::Lost, job.clone().into(), message, facts, notifiers);
-                }
+            SourceError::NotFound { .. } if gave_up && rules.lost => {
+                let message = "the service does not know the job: it is not asked about any more";
+                self.raise(AlarmName::Lost, job, message.to_owned(), facts, notifiers);
             }
             SourceError::Invalid { .. } if gave_up && rules.watch_broken => {
-                let message =
-                    "the service calls the question about the job wrong: it is not asked about any more"
-                        .to_owned();
-                self.raise(AlarmName::WatchBroken, job.clone().into(), message, facts, notifiers);
+                let message = "the service calls the question about the job wrong: it is not asked about any more";
+                self.raise(AlarmName::WatchBroken, job, message.to_owned(), facts, notifiers);
             }
             _ => {}
         }
     }
 
-    fn was_admitted(&mut self, job: &JobKey, notifiers: &Notifiers) {
-        let subject = || Subject::Workflow(job.workflow());
-        self.resolve(AlarmName::AccessDenied, subject, "access is granted again", notifiers);
+    /// Nobody looks at the time of a job any more that nobody asks about.
+    fn was_given_up(&mut self, job: &JobKey) {
+        let over = "the job is not asked about any more";
+        for name in AlarmName::OF_TIME {
+            self.resolve(name, || job.clone().into(), over);
+        }
     }
 
     fn raise(
         &mut self,
         name: AlarmName,
-        subject: Subject,
+        job: &JobKey,
         message: String,
         facts: AlarmFacts,
         notifiers: &Notifiers,
     ) {
-        let (key, region) = (AlarmKey { name, subject }, self.context.region.clone());
+        let key = AlarmKey { name, subject: job.clone().into() };
+        let region = self.context.region.clone();
         let alarm = Alarm::new(key, region, self.context.clock.now(), message, facts);
-        let entry = self.alarms.raise(alarm, notifiers);
+        let notifiers = self.context.routing.listeners(notifiers);
+        let entry = self.alarms.raise(Alarm { notifiers, ..alarm });
         self.write_down(entry);
     }
 
-    fn resolve(
-        &mut self,
-        name: AlarmName,
-        subject: impl FnOnce() -> Subject,
-        message: &str,
-        notifiers: &Notifiers,
-    ) {
-        let over = (self.context.clock.now(), message);
-        let entry = self.alarms.resolve(name, subject, over, notifiers);
+    fn resolve(&mut self, name: AlarmName, subject: impl FnOnce() -> Subject, message: &str) {
+        let entry = self.alarms.resolve(name, subject, (self.context.clock.now(), message));
         self.write_down(entry);
     }
 

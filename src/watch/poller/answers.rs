@@ -55,16 +55,15 @@ impl Run {
     ) {
         let Some(job) = self.agenda.job(index) else { return };
         let (key, before) = (job.key.clone(), job.status);
-        let notifiers = Arc::clone(&job.notifiers);
         if before != status {
             self.jobs_gauge(state_label(before)).dec();
             self.jobs_gauge(state_label(status)).inc();
         }
         let Some((next, run)) = self.agenda.answered(index, status, told) else { return };
         self.keep(key.workflow(), run.into_iter().collect());
-        self.was_told(&key, &notifiers);
+        self.was_told(&key);
         if let Some(status) = status {
-            self.was_seen(&key, status, &notifiers);
+            self.was_seen(&key, status);
         }
         self.check_time(index);
         self.observer.polled(&key, Ok(observation), &next);

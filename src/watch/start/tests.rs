@@ -15,7 +15,7 @@ use crate::clock::TokioClock;
 use crate::domain::{
     JobDetails, JobKind, JobStatus, JobSummary, JobType, Observation, ObservedStatus, WorkflowKey,
 };
-use crate::source::{JobPage, JobSource, PageToken, WorkflowPage};
+use crate::source::{JobPage, JobSource, PageToken, Scope, WorkflowPage};
 
 const POLICY: Policy = Policy { initial: Duration::from_secs(1), max: Duration::from_secs(30) };
 
@@ -60,7 +60,10 @@ fn unavailable() -> SourceError {
 }
 
 fn denied() -> SourceError {
-    SourceError::AccessDenied { message: "entityresolution:ListMatchingJobs".into() }
+    SourceError::AccessDenied {
+        scope: Scope::Question,
+        message: "entityresolution:ListMatchingJobs".into(),
+    }
 }
 
 fn conflict() -> StartError {
@@ -252,7 +255,7 @@ async fn what_had_no_effect_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_good_is_the_end() {
-    let denied = SourceError::AccessDenied { message: "no".into() };
+    let denied = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
     let service = Service::new([Reply::Bad(StartError::NotStarted(denied.clone()))]);
     let told = start(&service, true).await;
     assert_eq!(told.outcome, Err(StartFailure::Refused(denied)));

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::domain::{
     JobDetails, JobKey, JobKind, JobStatus, JobSummary, Observation, ObservedStatus, WorkflowKey,
 };
-use crate::source::{JobPage, JobSource, PageToken, SourceError, WorkflowPage};
+use crate::source::{JobPage, JobSource, PageToken, Scope, SourceError, WorkflowPage};
 
 /// Jobs that go through their lives on a timetable, and a service that limits its callers.
 pub(super) struct Service {
@@ -168,7 +168,7 @@ impl JobSource for Service {
             return Err(throttled(Some(pause)));
         }
         let Some(list) = &self.list else {
-            return Err(SourceError::AccessDenied { message: "no".into() });
+            return Err(SourceError::AccessDenied { scope: Scope::Question, message: "no".into() });
         };
         let fails = {
             let log = self.log.lock().unwrap();

@@ -13,7 +13,8 @@ use matchwatch::domain::{
     AlarmRules, Amount, EventPattern, Filter, Gates, JobKind, JobStatus, NamePattern, Start,
 };
 use matchwatch::notify::{
-    BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig, WebhookConfig,
+    AwsConfig, BuiltInTemplate, CommandConfig, EventBridgeConfig, SnsConfig, SqsConfig,
+    WebhookConfig,
 };
 use matchwatch::secret::{MaybeSecret, SecretRef};
 use matchwatch::store::SqliteConfig;
@@ -340,13 +341,14 @@ fn every_key_is_taken_up() {
                     filter: Filter::default(),
                     adapter: NotifierAdapter::Sns(SnsConfig {
                         topic_arn: "arn:aws:sns:eu-west-1:123456789012:jobs.fifo".into(),
-                        region: Some("eu-central-1".into()),
-                        profile: Some("publisher".into()),
-                        role_arn: Some("arn:aws:iam::123456789012:role/path/publisher".into()),
-                        external_id: None,
-                        session_name: None,
-                        endpoint_url: Some("http://127.0.0.1:8081".into()),
-                        timeout: secs(3),
+                        aws: AwsConfig {
+                            region: Some("eu-central-1".into()),
+                            profile: Some("publisher".into()),
+                            role_arn: Some("arn:aws:iam::123456789012:role/path/publisher".into()),
+                            endpoint_url: Some("http://127.0.0.1:8081".into()),
+                            timeout: secs(3),
+                            ..AwsConfig::default()
+                        },
                     }),
                 },
                 NotifierSettings {
@@ -355,13 +357,14 @@ fn every_key_is_taken_up() {
                     adapter: NotifierAdapter::Sqs(SqsConfig {
                         queue_url: "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo"
                             .into(),
-                        region: Some("eu-central-1".into()),
-                        profile: Some("sender".into()),
-                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
-                        external_id: None,
-                        session_name: None,
-                        endpoint_url: Some("http://127.0.0.1:8082".into()),
-                        timeout: secs(6),
+                        aws: AwsConfig {
+                            region: Some("eu-central-1".into()),
+                            profile: Some("sender".into()),
+                            role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                            endpoint_url: Some("http://127.0.0.1:8082".into()),
+                            timeout: secs(6),
+                            ..AwsConfig::default()
+                        },
                     }),
                 },
                 NotifierSettings {
@@ -369,13 +372,14 @@ fn every_key_is_taken_up() {
                     filter: Filter::default(),
                     adapter: NotifierAdapter::EventBridge(EventBridgeConfig {
                         event_bus: "arn:aws:events:eu-west-1:123456789012:event-bus/jobs".into(),
-                        region: Some("eu-central-1".into()),
-                        profile: Some("sender".into()),
-                        role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
-                        external_id: None,
-                        session_name: None,
-                        endpoint_url: Some("http://127.0.0.1:8083".into()),
-                        timeout: secs(7),
+                        aws: AwsConfig {
+                            region: Some("eu-central-1".into()),
+                            profile: Some("sender".into()),
+                            role_arn: Some("arn:aws:iam::123456789012:role/sender".into()),
+                            endpoint_url: Some("http://127.0.0.1:8083".into()),
+                            timeout: secs(7),
+                            ..AwsConfig::default()
+                        },
                     }),
                 },
                 NotifierSettings {

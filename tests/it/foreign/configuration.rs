@@ -130,9 +130,9 @@ fn holds_together(loaded: &Loaded) {
         let timeout = match &notifier.adapter {
             NotifierAdapter::Stdout => continue,
             NotifierAdapter::Webhook(webhook) => webhook.timeout,
-            NotifierAdapter::Sns(sns) => sns.timeout,
-            NotifierAdapter::Sqs(sqs) => sqs.timeout,
-            NotifierAdapter::EventBridge(bridge) => bridge.timeout,
+            NotifierAdapter::Sns(sns) => sns.aws.timeout,
+            NotifierAdapter::Sqs(sqs) => sqs.aws.timeout,
+            NotifierAdapter::EventBridge(bridge) => bridge.aws.timeout,
             NotifierAdapter::Command(command) => command.timeout,
         };
         assert!(!timeout.is_zero(), "no time for an attempt");

@@ -59,6 +59,7 @@ async fn a_workflow_that_is_not_there_is_exit_5() {
     let output = ended(account.command("run", &["--workflow-name", "suppliers"])).await;
     assert_exit(&output, 5);
     assert!(stderr(&output).contains("suppliers"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--kind id-mapping"), "{}", stderr(&output));
 }
 
 #[tokio::test]
@@ -130,7 +131,12 @@ async fn who_may_not_list_is_told_and_a_lost_answer_is_exit_9_without_a_second_s
     assert_exit(&output, 9);
     assert!(stdout(&output).is_empty());
     assert!(stderr(&output).contains("a job may have been started"), "{}", stderr(&output));
-    assert!(stderr(&output).contains("list-matching-jobs --workflow-name customers"));
+    let look = format!(
+        "aws entityresolution list-matching-jobs --workflow-name customers --region eu-west-1 --endpoint-url {} \
+         --no-sign-request",
+        account.url
+    );
+    assert!(stderr(&output).contains(&look), "{}", stderr(&output));
     assert_eq!(account.simulator.counts().total(START), 2);
 }
 

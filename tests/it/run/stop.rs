@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::support::scripted::{Reply, ScriptedServer};
 
 /// A job that does not end by itself.
 const ENDLESS: &str = "[[workflows]]\nname = \"customers\"\nduration = \"never\"\n";
@@ -34,6 +35,44 @@ async fn a_signal_while_no_request_had_an_effect_says_that_no_job_was_started() 
     progress(&mut lines, "stopped; no job of workflow customers was started").await;
     assert_eq!(child.wait().await.unwrap().code(), Some(130));
     assert!(job_ids(&account).is_empty());
+}
+
+#[tokio::test]
+async fn a_signal_before_anything_is_asked_says_that_no_job_was_started() {
+    // Whoever has no Region asks the machine's metadata service, and this one never answers.
+    let silent = ScriptedServer::start([Reply::Silence]).await;
+    let mut command = bare("run", &["--workflow-name", "customers"]);
+    command
+        .env_remove("AWS_EC2_METADATA_DISABLED")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", silent.url());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    silent.asked(1).await;
+    send(Signal::INT, &child);
+    progress(&mut lines, "stopped; no job of workflow customers was started").await;
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+}
+
+#[tokio::test]
+async fn the_command_that_waits_again_can_be_run_as_it_stands() {
+    let account = Account::open_with(ENDLESS).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a folder's matchwatch.toml");
+    let (url, text) = (&account.url, "[[account]]\nname = \"mine\"\nregion = \"eu-west-1\"");
+    let text = format!("{text}\nendpoint_url = \"{url}\"\nno_sign_request = true\n");
+    std::fs::write(&path, text).unwrap();
+    let config = ["--config", path.to_str().unwrap(), "--account", "mine"];
+    let mut command = bare("run", &["--workflow-name", "customers", "--timeout", "2s"]);
+    command.args(config);
+    let output = ended(command).await;
+    assert_exit(&output, 3);
+    let (_, again) = stderr(&output).trim_end().rsplit_once("To wait again: ").unwrap();
+
+    account.simulator.set_status(&job_ids(&account)[0], Status::Succeeded).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_matchwatch"));
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", again]).env("PATH", program.parent().unwrap());
+    assert_exit(&ended(shell).await, 0);
 }
 
 #[tokio::test]
@@ -72,6 +111,13 @@ async fn a_deadline_without_a_job_is_exit_3_or_6_by_whether_the_service_answered
     assert!(
         stderr(&output).contains("no job of workflow customers was started; last error: throttled")
     );
+
+    let account = Account::open_with(ENDLESS).await;
+    account.script(START, Answer::Conflict, u32::MAX);
+    let output = ended(run(&account, &["--queue", "--timeout", "1s"])).await;
+    assert_exit(&output, 3);
+    let last = stderr(&output).lines().last().unwrap();
+    assert!(last.contains("was started; last error: the workflow is busy: Conflict"), "{last}");
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", closed.local_addr().unwrap());

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use matchwatch::simulator::Status::{Running, Succeeded};
+use serde_json::{Value, json};
 
 use crate::support::credentials;
 use crate::support::daemon::{Daemon, Home, watch};
+use crate::support::schema::{assert_valid, schema, validator};
 use crate::support::service::Service;
 use crate::support::soon;
 use crate::support::sts::{Sts, Trust, role};
@@ -107,6 +109,51 @@ async fn an_account_whose_role_lets_nobody_in_turns_red_alone() {
     let asked = sts.asked();
     assert_eq!(asked.iter().filter(|asked| of_main(asked)).count(), 1, "{asked:?}");
     assert_eq!(daemon.stop().await.code, Some(0));
+}
+
+/// Waits until so many questions about single jobs of `main` were denied.
+async fn denied(daemon: &Daemon, count: f64) {
+    let series = r#"matchwatch_requests_total{account="main",operation="GetMatchingJob",outcome="access_denied"}"#;
+    soon(series, async { while daemon.metric(series).await != Some(count) {} }).await;
+}
+
+#[tokio::test]
+async fn a_role_that_lets_nobody_in_is_one_alarm_of_its_account_until_it_does() {
+    let (service, mut sts) = (Service::start().await, Sts::start().await);
+    let keys = credentials::service(vec![credentials::keys("AKIDBASE"); 3]).await;
+    let jobs = [service.job("customers"), service.job("suppliers"), service.job("suppliers")];
+    let guard = sts.guard(service.url()).await;
+    sts.set("main", Trust::Denied);
+    let watches = watch("customers", &[&jobs[0]]) + &watch("suppliers", &[&jobs[1], &jobs[2]]);
+    let home =
+        home(&guard, &sts, &keys.url(), &watches).with("MATCHWATCH__ALARMS__ACCESS_DENIED", "true");
+    let mut daemon = home.serve().await;
+    let event = daemon.event().await;
+    assert_valid(&validator(&schema()), &event);
+    assert_eq!(event["type"], "dev.matchwatch.alarm.access_denied.raised.v1");
+    assert_eq!((&event["subject"], &event["data"]["workflowName"]), (&json!("main"), &Value::Null));
+    assert_eq!(event["source"], "/aws/entityresolution/eu-west-1");
+    let error = event["data"]["error"].as_str().unwrap();
+    assert!(error.contains("role/main is not assumed: AccessDenied"), "{error}");
+    denied(&daemon, 3.0).await;
+    let open = r#"matchwatch_alarms_open{account="main",alarm="access_denied"}"#;
+    assert_eq!(daemon.metric(open).await, Some(1.0));
+
+    // It is open, so no start tells it again.
+    daemon.kill().await;
+    let daemon = home.serve().await;
+    denied(&daemon, 3.0).await;
+    daemon.kill().await;
+    sts.set("main", Trust::Granted);
+    let mut daemon = home.serve().await;
+    let mut types = Vec::new();
+    for _ in 0..4 {
+        types.push(daemon.event().await["type"].as_str().unwrap().to_owned());
+    }
+    types.sort();
+    assert_eq!(types[0], "dev.matchwatch.alarm.access_denied.resolved.v1");
+    assert!(types[1..].iter().all(|event| event == "dev.matchwatch.job.queued.v1"), "{types:?}");
+    assert_eq!(daemon.stop().await.stdout.len(), 4, "nothing else was told");
 }
 
 #[tokio::test]

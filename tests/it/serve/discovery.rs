@@ -10,7 +10,9 @@ use matchwatch::simulator::{Denial, Operation};
 use serde_json::{Value, json};
 
 use crate::support::daemon::{Daemon, Home};
+use crate::support::schema::{assert_valid, schema, validator};
 use crate::support::service::Service;
+use crate::support::soon;
 
 const LOOKED_THROUGH: &str = "all of its jobs have been looked through; new ones are followed";
 
@@ -165,4 +167,50 @@ async fn a_list_that_is_read_for_jobs_at_work_shows_that_another_has_started() {
     let another = service.job("customers");
     assert_eq!(daemon.event().await["subject"], another);
     daemon.stop().await;
+}
+
+/// Has `denial` raise an alarm, which the next start knows and the one after it resolves. Returns the event.
+async fn told_once(denial: Denial) -> Value {
+    let service = Service::start().await;
+    service.simulator.set_denials(vec![denial]);
+    let home = Home::new(service.url(), ALL);
+    let mut daemon = home.serve().await;
+    let raised = daemon.event().await;
+    assert_valid(&validator(&schema()), &raised);
+    assert_eq!(raised["type"], "dev.matchwatch.alarm.access_denied.raised.v1");
+    daemon.kill().await;
+    let daemon = home.serve().await;
+    let troubles = "matchwatch_discovery_troubles{account=\"main\",kind=\"matching\"}";
+    soon("a denied list", async { while daemon.metric(troubles).await != Some(1.0) {} }).await;
+    daemon.kill().await;
+    service.simulator.set_denials(Vec::new());
+    let mut daemon = home.serve().await;
+    let resolved = daemon.event().await;
+    assert_eq!(resolved["type"], "dev.matchwatch.alarm.access_denied.resolved.v1");
+    for member in ["subject", "source"] {
+        assert_eq!(resolved[member], raised[member]);
+    }
+    assert_eq!(resolved["data"]["raisedAt"], raised["data"]["raisedAt"]);
+    assert_eq!(daemon.stop().await.stdout.len(), 1, "nothing else was told");
+    raised
+}
+
+#[tokio::test]
+async fn a_list_of_jobs_that_is_denied_is_an_alarm_of_the_workflow() {
+    let operation = Some(Operation::ListMatchingJobs);
+    let raised = told_once(Denial { operation, workflow: Some("customers".to_owned()) }).await;
+    assert_eq!(
+        (&raised["subject"], &raised["data"]["operation"]),
+        (&json!("customers"), &json!("ListMatchingJobs"))
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_workflows_that_is_denied_is_an_alarm_of_the_account() {
+    let operation = Some(Operation::ListMatchingWorkflows);
+    let raised = told_once(Denial { operation, workflow: None }).await;
+    assert_eq!(
+        (&raised["subject"], &raised["data"]["operation"]),
+        (&json!("main"), &json!("ListMatchingWorkflows"))
+    );
 }

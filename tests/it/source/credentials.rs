@@ -9,7 +9,7 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 use matchwatch::aws::{Access, Aws};
-use matchwatch::source::{Config, EntityResolution, JobSource};
+use matchwatch::source::{Config, EntityResolution, JobSource, Scope, SourceError};
 use tokio::sync::Barrier;
 
 use super::{LONG, Reply, SHORT, ScriptedServer, error, job, keys, running, source};
@@ -116,7 +116,7 @@ async fn no_credentials_is_a_denial_that_says_what_to_set() {
         let server = ScriptedServer::start([]).await;
         let source = source(&server.url(), LONG, Failing(missing)).await;
         let error = source.observe(&job()).await.unwrap_err();
-        assert_eq!(error.reason(), "access_denied");
+        assert!(matches!(error, SourceError::AccessDenied { scope: Scope::Account, .. }));
         let message = error.to_string();
         assert!(
             message.contains("AWS_ACCESS_KEY_ID") || message.contains("run aws sso login"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use matchwatch::domain::JobKind;
-use matchwatch::source::{JobSource, SourceError};
+use matchwatch::source::{JobSource, Scope, SourceError};
 use serde_json::json;
 
 use super::{LONG, Reply, ScriptedServer, error, keys, observe, source};
@@ -111,6 +111,26 @@ async fn a_denial_names_the_permission_that_is_missing() {
         let error = observe(reply).await.unwrap_err();
         assert_eq!(error.reason(), "access_denied");
         assert!(error.to_string().ends_with(&format!("this needs {needed}")), "{error}");
+    }
+}
+
+/// How much is denied.
+fn scope(error: &SourceError) -> Scope {
+    match error {
+        SourceError::AccessDenied { scope, .. } => *scope,
+        error => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_missing_permission_denies_a_question_and_credentials_that_are_no_good_deny_all() {
+    for code in ["AccessDeniedException", "NotAuthorized", "ForbiddenException"] {
+        let error = observe(error(403, code, "No.")).await.unwrap_err();
+        assert_eq!(scope(&error), Scope::Question, "{code}");
+    }
+    for code in ["UnrecognizedClientException", "InvalidSignatureException", "OptInRequired"] {
+        let error = observe(error(403, code, "No.")).await.unwrap_err();
+        assert_eq!(scope(&error), Scope::Account, "{code}");
     }
 }
 

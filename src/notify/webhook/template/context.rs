@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::{EVENT_NAMESPACE, Event, Message, TestEvent};
 use crate::duration;
+use crate::notify::reason::head;
 
 /// Characters that PagerDuty, the strictest, takes of a key.
 const KEY_LIMIT: usize = 255;
@@ -65,7 +66,7 @@ impl Context {
             data => Serde(&self.event["data"]),
             test => self.is_test(),
             name => self.name(),
-            title => self.title(),
+            title => one_line(&self.title()),
             severity => Serde(self.severity()),
             resolved => self.name().ends_with(".resolved"),
             error => known(self.error().as_deref()),
@@ -99,9 +100,11 @@ impl Context {
             "job.failed" => "failed",
             "job.quality_failed" => "succeeded, and failed its quality gates",
             name => {
-                let message = match word("message") {
-                    "" => format!("{name}: {}", self.event["subject"].as_str().unwrap_or_default()),
-                    message => message.to_owned(),
+                let message = match one_line(word("message")) {
+                    said if said.is_empty() => {
+                        format!("{name}: {}", self.event["subject"].as_str().unwrap_or_default())
+                    }
+                    said => said,
                 };
                 return if name.ends_with(".resolved") {
                     format!("Over: {message}")
@@ -134,15 +137,21 @@ impl Context {
         let said = data["errorDetails"]["errorMessage"].as_str().or_else(|| data["error"].as_str());
         let gates = data["failedGates"].as_array().into_iter().flatten();
         let gates: Vec<_> = gates.filter_map(|gate| gate["message"].as_str()).collect();
-        said.map(str::to_owned).or_else(|| (!gates.is_empty()).then(|| gates.join("; ")))
+        let told = said.map_or_else(|| gates.join("; "), str::to_owned);
+        Some(told).filter(|told| !one_line(told).is_empty())
     }
 
-    /// The same for all events that tell of one trouble: of a job, or of one alarm about something.
+    /// The same for all events that tell of one trouble: of a job, or of one alarm about something. A workflow of the
+    /// same name in another account is another.
     fn dedup_key(&self) -> String {
-        let text = |key: &str| self.event[key].as_str().unwrap_or_default();
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         let name = self.name();
         let trouble = name.strip_suffix(".raised").or_else(|| name.strip_suffix(".resolved"));
-        let key = format!("{}/{}", text("source"), text("subject"));
+        let about = match (trouble, &self.event["data"]["jobId"]) {
+            (Some(_), Json::Null) => text(&self.event["data"]["account"]),
+            _ => text(&self.event["subject"]),
+        };
+        let key = format!("{}/{about}", text(&self.event["source"]));
         let key = trouble.map_or(key.clone(), |trouble| format!("{key}/{trouble}"));
         match key.len() {
             ..=KEY_LIMIT => key,
@@ -187,7 +196,12 @@ fn known(text: Option<&str>) -> Value {
     text.map_or(Value::UNDEFINED, Value::from)
 }
 
-/// A value in words. Lists and tables have none.
+/// A text that nobody can make into several.
+fn one_line(text: &str) -> String {
+    head(text, usize::MAX)
+}
+
+/// A value in words, on one line. Lists and tables have none.
 fn fact(key: &str, value: &Json) -> Option<Fact> {
     let name = match key {
         "workflowName" => "Workflow".to_owned(),
@@ -196,7 +210,7 @@ fn fact(key: &str, value: &Json) -> Option<Fact> {
         key => words(key.strip_suffix("Seconds").unwrap_or(key)),
     };
     let value = match value {
-        Json::String(text) => text.clone(),
+        Json::String(text) => one_line(text),
         Json::Number(seconds) if key.ends_with("Seconds") => {
             let seconds =
                 seconds.as_f64().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)?;
@@ -250,15 +264,19 @@ mod tests {
      {
         let context = |event_type: &str| Context {
             event: serde_json::json!({
-                "type": event_type, "source": "/aws/x", "subject": "customers", "data": { "message": "denied" },
+                "type": event_type, "source": "/aws/x/customers", "subject": "customers",
+                "data": { "message": "denied", "account": "main" },
             }),
             workflow_arn: None,
         };
         let raised = context("dev.matchwatch.alarm.access_denied.raised.v1");
         let resolved = context("dev.matchwatch.alarm.access_denied.resolved.v1");
-        assert_eq!(raised.dedup_key(), "/aws/x/customers/alarm.access_denied");
+        assert_eq!(raised.dedup_key(), "/aws/x/customers/main/alarm.access_denied");
         assert_eq!(resolved.dedup_key(), raised.dedup_key());
         assert_ne!(context("dev.matchwatch.alarm.lost.raised.v1").dedup_key(), raised.dedup_key());
+        let mut elsewhere = context("dev.matchwatch.alarm.access_denied.raised.v1");
+        elsewhere.event["data"]["account"] = "other".into();
+        assert_ne!(elsewhere.dedup_key(), raised.dedup_key(), "a workflow of the same name");
         assert_eq!((raised.severity(), resolved.severity()), (Severity::Warning, Severity::Info));
         assert_eq!(
             (raised.title(), resolved.title()),

@@ -10,12 +10,19 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("one_line", |text: String| head(&text, usize::MAX));
 }
 
-/// The beginning of a text, at most so long, with a `…` where it was cut.
+/// The beginning of a text, at most so long, with a `…` where it was cut. Characters count as in UTF-16: a receiver may
+/// count so, and none counts more.
 fn clip(text: &str, max_chars: usize) -> String {
-    if text.chars().nth(max_chars).is_none() {
+    if text.encode_utf16().count() <= max_chars {
         return text.to_owned();
     }
-    let mut beginning: String = text.chars().take(max_chars.saturating_sub(1)).collect();
+    let mut room = max_chars.saturating_sub(1);
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.len_utf16());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let mut beginning: String = text.chars().take_while(fits).collect();
     beginning.push('…');
     beginning
 }
@@ -35,6 +42,7 @@ mod tests {
         assert_eq!(clip("äöü", 3), "äöü");
         assert_eq!(clip("äöüß", 3), "äö…");
         assert_eq!(clip("äöüß", 0), "…");
+        assert_eq!((clip("😀😀", 4), clip("😀😀a", 4)), ("😀😀".to_owned(), "😀…".to_owned()));
     }
 
     #[test]

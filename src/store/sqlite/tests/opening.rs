@@ -7,7 +7,9 @@ use std::path::Path;
 use super::*;
 use crate::domain::JobStatus::Running;
 use crate::store::JobFilter;
-use crate::store::conformance::{at, change, commit, job};
+use crate::store::conformance::{
+    HOOK, an_alarm_that_is_open_is_not_raised_again, at, change, commit, job,
+};
 
 /// Opens and closes, so that there is a sound database.
 async fn make(folder: &TempDir) {
@@ -306,4 +308,19 @@ async fn a_path_that_names_no_file_is_refused() {
         assert!(error.contains("Name a file in [store] path"), "{error}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left there");
+}
+
+#[tokio::test]
+async fn an_alarm_that_an_older_version_raised_ends_for_those_that_it_was_told_to() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder).await;
+    an_alarm_that_is_open_is_not_raised_again(&store).await;
+    store.close().await;
+    let mut older = shell(&database(&folder)).await;
+    run(&mut older, "ALTER TABLE alarms DROP COLUMN notifiers").await;
+    run(&mut older, "DELETE FROM _sqlx_migrations WHERE version = 7").await;
+    older.close().await.unwrap();
+    let open = open(&folder).await.open_alarms(None).await.unwrap();
+    assert!(!open.is_empty());
+    assert!(open.iter().all(|alarm| *alarm.notifiers == [HOOK.into()]), "{open:?}");
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::domain::{JobKind, JobStatus, JobSummary, ObservedStatus, PastRun, Step, step};
-use crate::source::{JobPage, PageToken, SourceError};
+use crate::source::{JobPage, PageToken, Scope, SourceError};
 use crate::watch::{ReadPage, backoff};
 
 pub(super) const WORKFLOWS: usize = 2;
@@ -98,7 +98,7 @@ fn error_of(answer: Answer) -> SourceError {
     match answer {
         Answer::Throttled(retry_after) => SourceError::Throttled { retry_after, message },
         Answer::NotFound => SourceError::NotFound { message },
-        Answer::Denied => SourceError::AccessDenied { message },
+        Answer::Denied => SourceError::AccessDenied { scope: Scope::Question, message },
         Answer::Status(_) | Answer::Unavailable | Answer::NotRecorded => {
             SourceError::Unavailable { message }
         }

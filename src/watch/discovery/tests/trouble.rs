@@ -1,9 +1,10 @@
 //! When the service or the store does not do what it is asked.
 
 use super::*;
+use crate::source::Scope;
 
 fn denied() -> SourceError {
-    SourceError::AccessDenied { message: "not authorized".to_owned() }
+    SourceError::AccessDenied { scope: Scope::Question, message: "not authorized".to_owned() }
 }
 
 fn throttled() -> SourceError {
