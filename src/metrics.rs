@@ -18,7 +18,7 @@ pub struct Metrics {
     pub config_last_reload_successful: IntGaugeVec,
     /// When it was read well last, in seconds since 1970-01-01 UTC.
     pub config_last_reload_success_timestamp_seconds: IntGaugeVec,
-    /// 1 for an account that works or has not been tried yet, else 0. `account`.
+    /// 1 for an account that works or has not been tried yet, else 0. `account`, `kind`.
     pub account_up: IntGaugeVec,
     /// Requests to the service. `account`, `operation`, `outcome` (`ok` or the reason of the error).
     pub requests: IntCounterVec,
@@ -101,8 +101,8 @@ impl Metrics {
             account_up: int_gauge(
                 &registry,
                 "account_up",
-                "Whether the account works, or has not been tried yet",
-                &["account"],
+                "Whether the account works, or has not been tried yet, for jobs of this kind",
+                &["account", "kind"],
             )?,
             requests: counter(
                 &registry,

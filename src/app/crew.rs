@@ -98,10 +98,7 @@ impl Crew {
     fn take_up(&mut self, plan: Plan, schedule: &mut Schedule) {
         let Plan { settings, accounts, porters, workers, janitor } = plan;
         let names: Vec<_> = workers.iter().map(|worker| Arc::clone(&worker.name)).collect();
-        let mut statuses: Vec<_> =
-            accounts.iter().map(|account| Arc::clone(&account.status)).collect();
-        // One for all kinds of jobs in an account.
-        statuses.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        let statuses = accounts.iter().map(|account| Arc::clone(&account.status)).collect();
         self.base.status.watch_over(statuses, names.clone());
         self.limits = accounts
             .iter()

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::{OnceCell, watch as channel};
 
+use super::StartError;
 use super::access::{Bell, Overheard, Porter};
 use super::accounts::{connect, named_jobs, watched_jobs, watched_kinds};
 use super::notifiers::{Notifiers, routing};
 use super::retention::Janitor;
-use super::status::{AccountStatus, DaemonStatus};
-use super::{StartError, status};
+use super::status::{About, AccountStatus, DaemonStatus};
 use crate::aws::Aws;
 use crate::clock::SharedClock;
 use crate::config::Settings;
@@ -95,21 +95,30 @@ impl Base {
                 request_timeout: settings.request_timeout,
             };
             let connected = connect(aws, Arc::clone(&account.name), &config).await?;
-            let mut watched = Vec::new();
+            let (bell, news) = Bell::new(&account.name);
+            porters.push(self.porter(settings, &connected, news));
             for kind in watched_kinds(settings, &account.name) {
                 let mut jobs = watched_jobs(settings, &account.name, kind, &*self.store).await?;
                 let rules = self.rules(settings, &account.name, kind).await?;
                 jobs.extend(self.found_jobs(&account.name, kind, &rules, named).await?);
-                watched.push((kind, jobs, rules));
-            }
-            let jobs = watched.iter().flat_map(|(_, jobs, _)| jobs);
-            let live = jobs.filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
-            let workflows = live.map(|job| job.key.workflow());
-            let status = Arc::new(status::AccountStatus::new(&account.name, workflows));
-            let (bell, news) = Bell::new(&account.name);
-            porters.push(self.porter(settings, &connected, news));
-            for (kind, jobs, rules) in watched {
                 let known = limits.get(&(Arc::clone(&account.name), kind));
+                let budgets = known.cloned().unwrap_or_else(|| {
+                    let (get, list) = settings.rates(account);
+                    Budgets::new(get, list)
+                });
+                let about = About {
+                    name: Arc::clone(&account.name),
+                    kind,
+                    region: connected.region.clone(),
+                    role_arn: account.access.role.as_ref().map(|role| role.arn.clone()),
+                    discovers: !rules.is_empty(),
+                    budgets: budgets.clone(),
+                    clock: Arc::clone(&self.clock),
+                };
+                let live =
+                    jobs.iter().filter(|job| !job.status.is_some_and(JobStatus::is_terminal));
+                let workflows = live.map(|job| job.key.workflow());
+                let status = Arc::new(AccountStatus::new(about, workflows));
                 let poller = Poller {
                     account: connected.clone(),
                     kind,
@@ -118,10 +127,7 @@ impl Base {
                     clock: Arc::clone(&self.clock),
                     config: settings.watch.clone(),
                     patience: Patience::of_daemon(settings.watch.not_found_grace),
-                    budgets: known.cloned().unwrap_or_else(|| {
-                        let (get, list) = settings.rates(account);
-                        Budgets::new(get, list)
-                    }),
+                    budgets,
                     seed: rand::random(),
                     metrics: self.metrics.clone(),
                     observer: Arc::new(Overheard {
@@ -133,7 +139,6 @@ impl Base {
                     heartbeat: Heartbeat::new(),
                 };
                 let discovery = self.discovery(settings, &poller, rules, named);
-                let status = Arc::clone(&status);
                 accounts.push(PlannedAccount { poller, jobs, discovery, status });
             }
         }

@@ -18,8 +18,9 @@ pub(super) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Each line says of one thing whether it works. What a policy lacks follows, as IAM statements to paste. Each notifier is
-sent a test event (type dev.matchwatch.test.v1). No job is started and nothing is changed.
+Each line says of one thing whether it works. What a policy lacks follows, as IAM statements to
+paste. Each notifier is sent a test event (type dev.matchwatch.test.v1). No job is started and
+nothing is changed.
 
 Exit codes:
   0    all is well

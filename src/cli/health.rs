@@ -10,6 +10,7 @@ use super::{Exit, Failure};
 use crate::http;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -17,6 +18,12 @@ pub(super) struct Args {
     #[command(flatten)]
     daemon: DaemonAddress,
 }
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    it is alive
+  1    it is not, or does not answer
+  2    nothing to ask: [http] listen is not set, or is wrong";
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let address = match args.daemon.given() {

@@ -13,10 +13,22 @@ use crate::config::{Loaded, Settings, StoreSettings};
 use crate::deliver::Stop;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
 }
+
+const AFTER_HELP: &str = "\
+SIGTERM or SIGINT stops it: it asks no more, delivers what is due for up to [serve] shutdown_grace,
+and exits 0; a second one stops it at once. What is undelivered goes out at the next start. SIGHUP
+takes up another configuration; a wrong one is refused, and the one before runs on.
+
+Where [http] listen is set, / is a status page; /healthz, /readyz and /metrics are for programs.
+
+Exit codes:
+  0    it was told to stop
+  2    it cannot start: the error says why, and nothing was changed";
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let Loaded { settings, warnings } = args.config.load()?;

@@ -12,6 +12,7 @@ use super::{Exit, Failure};
 use crate::simulator::{DEFAULT, Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// What to simulate; without it, a small account (config/simulator.toml explains every key)
     #[arg(long, value_name = "FILE")]
@@ -21,6 +22,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
 }
+
+const AFTER_HELP: &str = "\
+It answers the operations on jobs, and creates, lists and deletes workflows. Tests steer it below
+/_simulator: GET and POST jobs, POST workflows, PUT limits, faults and denials, POST answers, with
+the keys of the scenario as JSON:
+
+  curl -d '{\"status\": \"FAILED\"}' http://127.0.0.1:8090/_simulator/jobs/JOB_ID/status
+  curl -X PUT -d '[{\"operation\": \"GetMatchingJob\"}]' http://127.0.0.1:8090/_simulator/denials";
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let scenario = match &args.scenario {

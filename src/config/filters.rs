@@ -74,7 +74,7 @@ impl WrittenFilter {
             root.warn(&span, &format!("[[notifier]] {key}"), text);
         };
         for pattern in &self.events {
-            if !EventType::ALL.iter().any(|event_type| pattern.get_ref().matches(*event_type)) {
+            if fitting(pattern.get_ref()).next().is_none() {
                 let text = format!("no event is of a type `{}`", pattern.get_ref());
                 warn(pattern.span(), "events", text);
             }
@@ -84,7 +84,24 @@ impl WrittenFilter {
             .filter(|watch| watch.notifiers.is_empty() || watch.notifiers.contains(&self.notifier))
             .collect();
         if told.is_empty() {
+            if !watches.is_empty() {
+                let text = "no watch tells it: each names other notifiers".to_owned();
+                root.warn(&self.span, &format!("[[notifier]] {}", self.notifier), text);
+            }
             return;
+        }
+        for pattern in &self.events {
+            let mut fitting = fitting(pattern.get_ref()).peekable();
+            if fitting.peek().is_some()
+                && !fitting.any(|event_type| told.iter().any(|watch| may_make(watch, event_type)))
+            {
+                let text = format!(
+                    "no watch that tells it makes an event `{0}`: {1}",
+                    pattern.get_ref(),
+                    what_is_off(pattern.get_ref())
+                );
+                warn(pattern.span(), "events", text);
+            }
         }
         let regions = regions(&told, accounts);
         for account in &self.accounts {
@@ -138,9 +155,33 @@ impl WrittenFilter {
             && wants(&self.workflows, |pattern| followed(watch).overlaps(pattern))
             && wants(&self.kinds, |kind| *kind == watch.kind)
             && EventType::ALL.iter().any(|event_type| {
-                wants(&self.statuses, |wanted| event_type.status() == Some(*wanted))
+                may_make(watch, *event_type)
+                    && wants(&self.statuses, |wanted| event_type.status() == Some(*wanted))
                     && wants(&self.events, |pattern| pattern.matches(*event_type))
             })
+    }
+}
+
+/// The types of events that fit.
+fn fitting(pattern: &EventPattern) -> impl Iterator<Item = EventType> {
+    EventType::ALL.into_iter().filter(|event_type| pattern.matches(*event_type))
+}
+
+/// Whether a watch makes such events at all.
+fn may_make(watch: &WatchSettings, event_type: EventType) -> bool {
+    match event_type {
+        EventType::JobQualityFailed => !watch.gates.is_empty(),
+        EventType::AlarmRaised(alarm) | EventType::AlarmResolved(alarm) => watch.alarms.want(alarm),
+        _ => true,
+    }
+}
+
+/// Why no watch makes events that fit.
+fn what_is_off(pattern: &EventPattern) -> &'static str {
+    if fitting(pattern).any(|event_type| event_type == EventType::JobQualityFailed) {
+        "it has no quality gate"
+    } else {
+        "its alarm is off, in [alarms] and in the [[watch]]"
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn watches(
             .into_iter()
             .map(|name| notifiers.check(&section, "notifiers", name))
             .collect();
-        let gates = gates(&mut section);
+        let gates = gates(&mut section, kind);
         let alarms = overridden(&mut section, alarms);
         let watch = WatchSettings {
             account,
@@ -141,7 +141,12 @@ fn warn_of_overlaps(section: &Section<'_>, watch: &WatchSettings, earlier: &[Wat
     }
 }
 
-fn gates(section: &mut Section<'_>) -> Gates {
+fn gates(section: &mut Section<'_>, kind: JobKind) -> Gates {
+    if kind == JobKind::IdMapping && section.has("min_match_ids") {
+        let text = "ID mapping jobs have no match ids: each one that succeeds will fail this gate; min_processed and \
+                    max_unprocessed suit them";
+        section.warn(&section.span_of("min_match_ids"), "min_match_ids", text);
+    }
     Gates {
         max_unprocessed: section.get("max_unprocessed", amount),
         min_match_ids: section.get("min_match_ids", count),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::alarm::AlarmName;
+
 /// Which alarms there are, and from when on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlarmRules {
@@ -36,6 +38,18 @@ impl AlarmRules {
     /// What a daemon goes by where it is not told otherwise: what nobody has to set a limit for.
     pub const OF_DAEMON: Self =
         Self { lost: true, access_denied: true, watch_broken: true, ..Self::NONE };
+
+    /// Whether this alarm is wanted.
+    pub const fn want(&self, alarm: AlarmName) -> bool {
+        match alarm {
+            AlarmName::QueuedTooLong => self.queued_longer_than.is_some(),
+            AlarmName::RunningTooLong => self.running_longer_than.is_some(),
+            AlarmName::RunningLongerThanUsual => self.running_longer_than_usual.is_some(),
+            AlarmName::Lost => self.lost,
+            AlarmName::AccessDenied => self.access_denied,
+            AlarmName::WatchBroken => self.watch_broken,
+        }
+    }
 
     /// Whether a job's time matters at all.
     pub const fn have_limits(&self) -> bool {

@@ -1,19 +1,23 @@
-//! What people and probes look at: health, readiness, metrics. And where a running daemon is steered.
+//! What people and probes look at: health, readiness, metrics, accounts. And where a running daemon is steered.
 
+mod accounts;
 mod control;
+mod page;
 mod probe;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
 use tokio::net::TcpListener;
 
+pub use accounts::{AccountState, AccountView, BudgetView, DiscoveryView, JobsView};
 pub use control::{Control, Refusal};
 pub use probe::{NotDone, Unhealthy, ask_health, ask_redelivery};
 
@@ -28,6 +32,9 @@ pub trait Status: Send + Sync {
 
     /// All metrics in the Prometheus text format; `None` if they cannot be had.
     async fn metrics(&self) -> Option<Vec<u8>>;
+
+    /// How the accounts do, in the order of the configuration.
+    async fn accounts(&self) -> Vec<AccountView>;
 }
 
 /// Serves the pages on `listener` until `shutdown` ends.
@@ -51,6 +58,8 @@ pub fn pages(status: Arc<dyn Status>, control: Arc<dyn Control>) -> Router {
 
 fn router(status: Arc<dyn Status>) -> Router {
     Router::new()
+        .route("/", get(status_page))
+        .route("/api/accounts", get(accounts))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -81,4 +90,19 @@ async fn metrics(State(status): Shown) -> Response {
         Some(text) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+async fn accounts(State(status): Shown) -> Response {
+    let accounts = json!({ "accounts": status.accounts().await });
+    ([(header::CACHE_CONTROL, "no-store")], Json(accounts)).into_response()
+}
+
+async fn status_page(State(status): Shown) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, page::page(&status.accounts().await)).into_response()
 }

@@ -84,7 +84,7 @@ pub(super) fn reply(
         Answer::ExpiredToken => refused(&Refusal::expired_token()),
         Answer::NotFound => refused(&Refusal::not_found("A script says that it is not there.")),
         Answer::Invalid => refused(&Refusal::invalid("A script says that it is invalid.")),
-        Answer::Conflict => refused(&Refusal::conflict()),
+        Answer::Conflict => refused(&Refusal::conflict("The workflow is currently running.")),
         Answer::ExceedsLimit => refused(&Refusal::exceeds_limit()),
         Answer::Reset => Reply { outcome: "reset", delivery: Delivery::Reset },
         Answer::Stall => Reply { outcome: "stall", delivery: Delivery::Stall },

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::Response;
-use axum::routing::get;
+use axum::routing::{delete, get};
 use tokio::time::Instant;
 
 use super::Simulator;
@@ -35,7 +35,8 @@ struct Family {
 fn family(simulator: Simulator, kind: Kind) -> Router {
     let root = kind.collection();
     Router::new()
-        .route(&format!("/{root}"), get(list_workflows))
+        .route(&format!("/{root}"), get(list_workflows).post(create_workflow))
+        .route(&format!("/{root}/{{workflow}}"), delete(delete_workflow))
         .route(&format!("/{root}/{{workflow}}/jobs"), get(list_jobs).post(start_job))
         .route(&format!("/{root}/{{workflow}}/jobs/{{job_id}}"), get(get_job))
         .with_state(Family { simulator, kind })
@@ -75,6 +76,22 @@ async fn list_workflows(
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
     family.answer(connection, Call::ListWorkflows { query }).await
+}
+
+async fn create_workflow(
+    State(family): State<Family>,
+    ConnectInfo(connection): Caller,
+    body: Bytes,
+) -> Response<Body> {
+    family.answer(connection, Call::CreateWorkflow { body: body.to_vec() }).await
+}
+
+async fn delete_workflow(
+    State(family): State<Family>,
+    ConnectInfo(connection): Caller,
+    Path(workflow): Path<String>,
+) -> Response<Body> {
+    family.answer(connection, Call::DeleteWorkflow { workflow }).await
 }
 
 impl Family {

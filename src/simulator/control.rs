@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `GET /_simulator/jobs` | | lists `{kind, workflow, job_id, status, held}`, in the order in which they were added |
 //! | `POST /_simulator/jobs` | an entry of `[[jobs]]` | adds jobs now; answers `{"job_ids": […]}` |
+//! | `POST /_simulator/workflows` | an entry of `[[workflows]]` | makes a workflow now, as CreateMatchingWorkflow does, which cannot say how its jobs go |
 //! | `POST /_simulator/jobs/{job_id}/status` | `{"status": "FAILED", "error_message"?: …, "metrics"?: {…}}` | sets the status, even backwards; from then on only this path moves the job, and it takes no turn from others |
 //! | `PUT /_simulator/limits` | as `[limits]` | replaces the limits of the operations that are named; their buckets are full |
 //! | `PUT /_simulator/faults` | as `[faults]` | replaces all shares; one that is left out is 0 |
@@ -42,7 +43,7 @@ use super::chance::Distribution;
 use super::faults::{Denial, Faults};
 use super::job::StatusChange;
 use super::limits::Limits;
-use super::spec::JobSpec;
+use super::spec::{JobSpec, WorkflowSpec};
 use super::{Ended, Script, Simulator};
 
 /// An answer of the control path.
@@ -51,6 +52,7 @@ type Answered = Result<Json<Value>, (StatusCode, String)>;
 pub(super) fn routes(simulator: Simulator) -> Router {
     Router::new()
         .route("/_simulator/jobs", get(jobs).post(add_job))
+        .route("/_simulator/workflows", post(add_workflow))
         .route("/_simulator/jobs/{job_id}/status", post(set_status))
         .route("/_simulator/limits", put(set_limits))
         .route("/_simulator/faults", put(set_faults))
@@ -90,6 +92,12 @@ async fn add_job(State(simulator): State<Simulator>, body: Bytes) -> Answered {
     let spec: JobSpec = read(&body)?;
     let job_ids = simulator.add_jobs(&spec).map_err(refuse)?;
     Ok(Json(json!({ "job_ids": job_ids })))
+}
+
+async fn add_workflow(State(simulator): State<Simulator>, body: Bytes) -> Answered {
+    let spec: WorkflowSpec = read(&body)?;
+    simulator.add_workflow(&spec).map_err(refuse)?;
+    DONE()
 }
 
 async fn set_status(

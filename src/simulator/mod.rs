@@ -1,6 +1,6 @@
 //! A local Entity Resolution API, so that everything runs without an AWS account.
 //!
-//! It speaks the service's rest-json for the eight operations on jobs and workflows. Requests may be signed;
+//! It speaks the service's rest-json for twelve operations on jobs and workflows. Requests may be signed;
 //! signatures are not checked, and an unsigned request is answered too. What it simulates is a [`Scenario`];
 //! tests steer it through a [`Simulator`] in process, or through the paths that [`control`] documents.
 //!
@@ -15,6 +15,7 @@ mod chance;
 mod clock;
 mod connection;
 pub mod control;
+mod creation;
 mod faults;
 mod gate;
 mod job;
@@ -147,6 +148,24 @@ impl Simulator {
     /// The seed, drawn if the scenario has none.
     pub fn seed(&self) -> u64 {
         self.shared.seed
+    }
+
+    /// Makes a workflow, now.
+    ///
+    /// # Errors
+    ///
+    /// When there is one of its kind and name, or it cannot be so.
+    pub fn add_workflow(&self, spec: &WorkflowSpec) -> Result<(), WorldError> {
+        self.present().world.add_workflow(spec).map(drop)
+    }
+
+    /// Deletes a workflow, now.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or one of its jobs has not ended.
+    pub fn remove_workflow(&self, kind: Kind, name: &str) -> Result<(), WorldError> {
+        self.present().world.remove_workflow(kind, name)
     }
 
     /// Starts a job as the API does, without a request. Returns its id.

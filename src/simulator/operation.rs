@@ -1,4 +1,4 @@
-//! The names of what can be asked: two families of jobs, eight operations.
+//! The names of what can be asked: two families of jobs, twelve operations.
 
 use std::fmt;
 
@@ -85,28 +85,37 @@ pub enum Operation {
     ListMatchingJobs,
     StartMatchingJob,
     ListMatchingWorkflows,
+    CreateMatchingWorkflow,
+    DeleteMatchingWorkflow,
     GetIdMappingJob,
     ListIdMappingJobs,
     StartIdMappingJob,
     ListIdMappingWorkflows,
+    CreateIdMappingWorkflow,
+    DeleteIdMappingWorkflow,
 }
 
 impl Operation {
     /// All that the simulator answers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::GetMatchingJob,
         Self::ListMatchingJobs,
         Self::StartMatchingJob,
         Self::ListMatchingWorkflows,
+        Self::CreateMatchingWorkflow,
+        Self::DeleteMatchingWorkflow,
         Self::GetIdMappingJob,
         Self::ListIdMappingJobs,
         Self::StartIdMappingJob,
         Self::ListIdMappingWorkflows,
+        Self::CreateIdMappingWorkflow,
+        Self::DeleteIdMappingWorkflow,
     ];
 
     /// Requests a second that the service allows an account in a Region
     /// (<https://docs.aws.amazon.com/entityresolution/latest/userguide/quotas.html>, API throttling quotas).
-    /// Those of the ID mapping operations other than GetIdMappingJob are assumed: as their matching sisters'.
+    /// Those of the ID mapping operations other than GetIdMappingJob are assumed, as their matching sisters', and those of
+    /// what creates and deletes workflows.
     pub const fn quota(self) -> f64 {
         match self {
             Self::GetMatchingJob | Self::GetIdMappingJob => 10.0,

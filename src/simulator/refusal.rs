@@ -44,8 +44,8 @@ impl Refusal {
         Self::new(403, "AccessDeniedException", message)
     }
 
-    pub(super) fn conflict() -> Self {
-        Self::new(400, "ConflictException", "The workflow is currently running.")
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(400, "ConflictException", message)
     }
 
     pub(super) fn exceeds_limit() -> Self {

@@ -1,8 +1,9 @@
-//! The eight operations on the simulated account.
+//! The operations on the simulated account.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::creation;
 use super::ledger::Ledger;
 use super::operation::{Kind, Operation};
 use super::refusal::Refusal;
@@ -24,19 +25,24 @@ pub(super) enum Call {
     ListJobs { workflow: String, query: Option<String> },
     StartJob { workflow: String, body: Vec<u8> },
     ListWorkflows { query: Option<String> },
+    CreateWorkflow { body: Vec<u8> },
+    DeleteWorkflow { workflow: String },
 }
 
 impl Request {
     pub(super) fn operation(&self) -> Operation {
-        match (self.kind, &self.call) {
-            (Kind::Matching, Call::GetJob { .. }) => Operation::GetMatchingJob,
-            (Kind::Matching, Call::ListJobs { .. }) => Operation::ListMatchingJobs,
-            (Kind::Matching, Call::StartJob { .. }) => Operation::StartMatchingJob,
-            (Kind::Matching, Call::ListWorkflows { .. }) => Operation::ListMatchingWorkflows,
-            (Kind::IdMapping, Call::GetJob { .. }) => Operation::GetIdMappingJob,
-            (Kind::IdMapping, Call::ListJobs { .. }) => Operation::ListIdMappingJobs,
-            (Kind::IdMapping, Call::StartJob { .. }) => Operation::StartIdMappingJob,
-            (Kind::IdMapping, Call::ListWorkflows { .. }) => Operation::ListIdMappingWorkflows,
+        use Operation as O;
+        let [matching, id_mapping] = match &self.call {
+            Call::GetJob { .. } => [O::GetMatchingJob, O::GetIdMappingJob],
+            Call::ListJobs { .. } => [O::ListMatchingJobs, O::ListIdMappingJobs],
+            Call::StartJob { .. } => [O::StartMatchingJob, O::StartIdMappingJob],
+            Call::ListWorkflows { .. } => [O::ListMatchingWorkflows, O::ListIdMappingWorkflows],
+            Call::CreateWorkflow { .. } => [O::CreateMatchingWorkflow, O::CreateIdMappingWorkflow],
+            Call::DeleteWorkflow { .. } => [O::DeleteMatchingWorkflow, O::DeleteIdMappingWorkflow],
+        };
+        match self.kind {
+            Kind::Matching => matching,
+            Kind::IdMapping => id_mapping,
         }
     }
 
@@ -45,8 +51,9 @@ impl Request {
         match &self.call {
             Call::GetJob { workflow, .. }
             | Call::ListJobs { workflow, .. }
-            | Call::StartJob { workflow, .. } => workflow.rsplit('/').next(),
-            Call::ListWorkflows { .. } => None,
+            | Call::StartJob { workflow, .. }
+            | Call::DeleteWorkflow { workflow } => workflow.rsplit('/').next(),
+            Call::ListWorkflows { .. } | Call::CreateWorkflow { .. } => None,
         }
     }
 
@@ -93,6 +100,8 @@ pub(super) fn serve(
         }
         Call::StartJob { workflow, body } => start_job(world, kind, workflow, body),
         Call::ListWorkflows { query } => list_workflows(world, kind, query.as_deref()),
+        Call::CreateWorkflow { body } => create_workflow(world, kind, body),
+        Call::DeleteWorkflow { workflow } => delete_workflow(world, kind, workflow),
     }
 }
 
@@ -149,20 +158,45 @@ fn start_job(
     Ok(Served::about_no_job(wire::started(job, kind)))
 }
 
+/// In the order in which they were made. A token counts those that are gone too, so that a deletion shifts no page.
 fn list_workflows(world: &World, kind: Kind, query: Option<&str>) -> Result<Served, Refusal> {
     let list = format!("{kind}/workflows");
     let page = Page::read(query, &list)?;
-    let of_kind: Vec<_> = world.workflows().iter().filter(|w| w.spec.kind == kind).collect();
-    let start = page.from.unwrap_or(0).min(of_kind.len());
-    let end = of_kind.len().min(start + page.max_results);
-    let summaries = of_kind[start..end]
-        .iter()
-        .map(|workflow| wire::workflow_summary(workflow, world.created_at))
-        .collect();
-    let next = (end < of_kind.len()).then(|| wire::token(&list, end));
+    let of_kind = world.workflows().iter().enumerate();
+    let rest = of_kind
+        .skip(page.from.unwrap_or(0))
+        .filter(|(_, workflow)| workflow.spec.kind == kind && !workflow.is_deleted);
+    let mut rest = rest.peekable();
+    let mut summaries = Vec::new();
+    while summaries.len() < page.max_results
+        && let Some((_, workflow)) = rest.next()
+    {
+        summaries.push(wire::workflow_summary(workflow));
+    }
+    let next = rest.peek().map(|(index, _)| wire::token(&list, *index));
     Ok(Served::about_no_job(wire::list("workflowSummaries", summaries, next)))
 }
 
+fn create_workflow(world: &mut World, kind: Kind, body: &[u8]) -> Result<Served, Refusal> {
+    let (spec, mut shape) = creation::read(kind, body)?;
+    let workflow = world.add_workflow(&spec).map_err(refused)?;
+    shape.insert("workflowArn".to_owned(), Value::from(workflow.arn.as_str()));
+    Ok(Served::about_no_job(Value::Object(shape)))
+}
+
+fn delete_workflow(world: &mut World, kind: Kind, workflow: &str) -> Result<Served, Refusal> {
+    wire::check_workflow_name(kind, workflow)?;
+    world.remove_workflow(kind, workflow).map_err(refused)?;
+    Ok(Served::about_no_job(json!({ "message": format!("{workflow} is deleted.") })))
+}
+
 fn refused(error: WorldError) -> Refusal {
-    Refusal::not_found(error.to_string())
+    let message = error.to_string();
+    match error {
+        WorldError::WorkflowExists { .. } | WorldError::WorkflowRuns { .. } => {
+            Refusal::conflict(message)
+        }
+        WorldError::NoWorkflow { .. } | WorldError::NoJob(_) => Refusal::not_found(message),
+        WorldError::Impossible(_) => Refusal::invalid(message),
+    }
 }

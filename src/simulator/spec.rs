@@ -58,6 +58,11 @@ impl WorkflowSpec {
         }
     }
 
+    /// The same with jobs that run a minute.
+    pub(super) fn of(kind: Kind, name: &str) -> Self {
+        Self::named(kind, name, one_minute())
+    }
+
     /// Whether it is the one of this kind and name.
     pub(super) fn is(&self, kind: Kind, name: &str) -> bool {
         self.kind == kind && self.name == name

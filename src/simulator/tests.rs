@@ -1,6 +1,7 @@
 //! The simulator over real HTTP.
 
 mod lost;
+mod workflows;
 
 use std::time::Duration;
 

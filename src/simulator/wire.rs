@@ -300,12 +300,12 @@ fn output_source_config(output: &Output) -> Value {
 }
 
 /// A MatchingWorkflowSummary or an IdMappingWorkflowSummary.
-pub(super) fn workflow_summary(workflow: &Workflow, created_at: Millis) -> Value {
+pub(super) fn workflow_summary(workflow: &Workflow) -> Value {
     let mut shape = json!({
         "workflowName": workflow.spec.name,
         "workflowArn": workflow.arn,
-        "createdAt": time(created_at),
-        "updatedAt": time(created_at),
+        "createdAt": time(workflow.created_at),
+        "updatedAt": time(workflow.created_at),
     });
     if workflow.spec.kind == Kind::Matching {
         shape["resolutionType"] = json!(workflow.spec.resolution_type.as_str());

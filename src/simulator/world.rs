@@ -2,17 +2,20 @@
 //!
 //! The same scenario has the same history, however often and at whatever instants somebody looks.
 
+mod workflows;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use rand::RngExt;
 
-use super::chance::{self, Stream};
+use super::chance;
 use super::job::{Ending, Fate, Job, JobType, Millis, Output, Status, StatusChange};
 use super::operation::Kind;
 use super::scenario::Scenario;
-use super::spec::{JobSpec, ResolutionType, WorkflowSpec, check_metrics};
+use super::spec::{JobSpec, check_metrics};
+pub(super) use workflows::Workflow;
 
 /// A job that cannot be started or changed as asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,22 @@ pub enum WorldError {
         /// The family that was searched.
         kind: Kind,
         /// The name that was asked for.
+        name: String,
+    },
+    /// There is such a workflow already.
+    #[error("a {kind} workflow is named {name:?} already")]
+    WorkflowExists {
+        /// The family.
+        kind: Kind,
+        /// The name.
+        name: String,
+    },
+    /// A job of the workflow has not ended.
+    #[error("the {kind} workflow {name:?} is currently running")]
+    WorkflowRuns {
+        /// The family.
+        kind: Kind,
+        /// The name.
         name: String,
     },
     /// There is no such job.
@@ -39,8 +58,6 @@ pub(super) struct World {
     seed: u64,
     region: String,
     account_id: String,
-    /// When the workflows were made.
-    pub(super) created_at: Millis,
     workflows: Vec<Workflow>,
     jobs: Vec<Job>,
     by_id: HashMap<String, usize>,
@@ -50,17 +67,6 @@ pub(super) struct World {
     /// After this they start none.
     starts_end: Millis,
     now: Millis,
-}
-
-/// A workflow and its jobs, oldest first.
-#[derive(Debug)]
-pub(super) struct Workflow {
-    pub(super) spec: WorkflowSpec,
-    pub(super) arn: String,
-    pub(super) jobs: Vec<usize>,
-    /// When others start jobs.
-    others: Stream,
-    lane: usize,
 }
 
 /// Jobs that wait for each other.
@@ -81,31 +87,11 @@ impl Lane {
 const NEVER: Millis = Millis::MAX;
 const DAY: Millis = 86_400_000;
 
-/// The service's three: matching, a provider's matching, ID mapping.
-fn lane_of(spec: &WorkflowSpec) -> usize {
-    match (spec.kind, spec.resolution_type) {
-        (Kind::Matching, ResolutionType::Provider) => 1,
-        (Kind::Matching, _) => 0,
-        (Kind::IdMapping, _) => 2,
-    }
-}
-
 impl World {
     /// The world of a checked scenario at `now`, with the past of its initial jobs behind it.
     pub(super) fn new(scenario: &Scenario, seed: u64, now: Millis) -> Result<Self, WorldError> {
         let lane = || Lane::new(scenario.running_at_once.get());
         let Scenario { region, account_id, .. } = scenario;
-        let workflow = |spec: &WorkflowSpec| Workflow {
-            arn: format!(
-                "arn:aws:entityresolution:{region}:{account_id}:{}/{}",
-                spec.kind.resource(),
-                spec.name
-            ),
-            lane: lane_of(spec),
-            others: chance::stream(seed, &format!("{}/{}/starts", spec.kind, spec.name)),
-            spec: spec.clone(),
-            jobs: Vec::new(),
-        };
         let mut oldest_first: Vec<&JobSpec> = scenario.jobs.iter().collect();
         oldest_first.sort_by_key(|job| Reverse(job.submitted_ago));
         let begins = now.saturating_sub(oldest_first.first().map_or(0, |job| ago(job)));
@@ -113,8 +99,7 @@ impl World {
             seed,
             region: region.clone(),
             account_id: account_id.clone(),
-            created_at: begins.saturating_sub(30 * DAY),
-            workflows: scenario.workflows.iter().map(workflow).collect(),
+            workflows: Vec::new(),
             jobs: Vec::new(),
             by_id: HashMap::new(),
             lanes: [lane(), lane(), lane()],
@@ -122,6 +107,9 @@ impl World {
             starts_end: scenario.starts_for.map_or(NEVER, |time| now.saturating_add(millis(time))),
             now: begins,
         };
+        for spec in &scenario.workflows {
+            world.make_workflow(spec, begins.saturating_sub(30 * DAY));
+        }
         for job in oldest_first {
             world.advance(now.saturating_sub(ago(job)));
             world.add_at(job, now.saturating_sub(ago(job)), now)?;
@@ -140,6 +128,9 @@ impl World {
         {
             self.starts.pop();
             self.finish(at);
+            if self.workflows[workflow].is_deleted {
+                continue;
+            }
             let of = &self.workflows[workflow].spec;
             let spec = JobSpec::of(of.kind, &of.name);
             self.submit(workflow, &spec, at);
@@ -192,7 +183,7 @@ impl World {
 
     /// Adds jobs as described, now. Returns their ids.
     pub(super) fn add(&mut self, spec: &JobSpec) -> Result<Vec<String>, WorldError> {
-        spec.check(self.workflows.iter().map(|workflow| &workflow.spec))
+        spec.check(self.specs())
             .map_err(|(key, advice)| WorldError::Impossible(format!("{key}: {advice}")))?;
         if spec.status.is_none() && !spec.submitted_ago.is_zero() {
             return Err(WorldError::Impossible(
@@ -246,19 +237,6 @@ impl World {
         &self.jobs
     }
 
-    /// Every workflow, as the scenario lists them.
-    pub(super) fn workflows(&self) -> &[Workflow] {
-        &self.workflows
-    }
-
-    /// The index of a workflow, by name or by ARN.
-    pub(super) fn find(&self, kind: Kind, name: &str) -> Result<usize, WorldError> {
-        self.workflows
-            .iter()
-            .position(|w| w.spec.is(kind, name) || (w.spec.kind == kind && w.arn == name))
-            .ok_or_else(|| WorldError::NoWorkflow { kind, name: name.to_owned() })
-    }
-
     /// The account in ARNs.
     pub(super) fn account_id(&self) -> &str {
         &self.account_id
@@ -275,9 +253,7 @@ impl World {
         submitted_at: Millis,
         now: Millis,
     ) -> Result<Vec<String>, WorldError> {
-        let kind = spec
-            .kind_among(self.workflows.iter().map(|workflow| &workflow.spec))
-            .map_err(WorldError::Impossible)?;
+        let kind = spec.kind_among(self.specs()).map_err(WorldError::Impossible)?;
         let workflow = self.find(kind, &spec.workflow)?;
         if let Some(id) = &spec.job_id
             && self.by_id.contains_key(id)
@@ -325,7 +301,7 @@ impl World {
     fn draw(&self, workflow: usize, spec: &JobSpec, submitted_at: Millis) -> Job {
         let index = workflow;
         let Workflow { spec: of, jobs, .. } = &self.workflows[workflow];
-        let name = format!("{}/{}/{}", of.kind, of.name, jobs.len());
+        let name = format!("{}/{}", self.stream_name(workflow), jobs.len());
         let mut chance = chance::stream(self.seed, &name);
         let (high, low): (u64, u64) = (chance.random(), chance.random());
         let drawn = spec.duration.as_ref().unwrap_or(&of.duration).sample(&mut chance);

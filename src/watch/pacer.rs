@@ -135,6 +135,12 @@ impl Budget {
         self.pacer().set_max_rate(max_rate);
     }
 
+    /// Requests a second at present, and at the most.
+    pub fn rates(&self) -> (f64, f64) {
+        let pacer = self.pacer();
+        (pacer.rate, pacer.max_rate)
+    }
+
     /// The pacer itself, for a moment.
     pub(super) fn pacer(&self) -> MutexGuard<'_, Pacer> {
         // A pacer is whole after every call: a panic elsewhere does not spoil it.

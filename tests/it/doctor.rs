@@ -139,7 +139,7 @@ async fn an_account_that_does_not_answer_is_told_once() {
     let report = Report::of(&Home::new("http://127.0.0.1:1", DISCOVERY)).await;
     let [failed] = report.failed()[..] else { panic!("{}{}", report.stdout, report.stderr) };
     assert!(failed.starts_with("account main: service unavailable"), "{failed}");
-    assert_eq!(report.stdout.matches("the account does not answer").count(), 5);
+    assert_eq!(report.stdout.matches("the account has to work first").count(), 5);
     assert_eq!(report.code, Some(6));
 }
 

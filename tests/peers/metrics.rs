@@ -1,4 +1,4 @@
-//! The metrics of `matchwatch serve`, read by Prometheus' own promtool.
+//! The metrics of `matchwatch serve`, and the alert rules that go with them, read by Prometheus' own promtool.
 
 use std::process::Stdio;
 
@@ -89,4 +89,29 @@ async fn promtool_does_find_faults() {
     let page = b"# TYPE good counter\ngood 1\n";
     let said = complaints(page).await.expect("a counter's name must end with _total");
     assert!(said.contains("_total"), "{said}");
+}
+
+/// What promtool says of a file, if it finds fault with it.
+async fn faults(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("promtool").args(arguments).output().await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test]
+async fn the_alert_rules_are_right_and_fire_when_they_should_and_not_otherwise() {
+    assert_eq!(faults(&["check", "rules", "docs/alerts.yml"]).await, None);
+    assert_eq!(faults(&["test", "rules", "tests/peers/alerts.yml"]).await, None);
+}
+
+#[test]
+fn every_alert_rule_is_tried() {
+    let rules = include_str!("../../docs/alerts.yml");
+    let names: Vec<&str> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 10, "the rules are not read any more: {names:?}");
+    let tried = include_str!("alerts.yml");
+    for name in names {
+        assert!(tried.contains(name), "{name} fires in no story of tests/peers/alerts.yml");
+    }
 }

@@ -70,6 +70,19 @@ impl Simulated {
         serde_json::from_slice(&output.stdout).expect("the CLI prints JSON")
     }
 
+    /// Ends a job well, by the control path.
+    fn end(&self, job_id: &str) {
+        let send =
+            "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], sys.argv[2].encode())";
+        let path = format!("{}/_simulator/jobs/{job_id}/status", self.url);
+        let status = self
+            .peer(program("python"))
+            .args(["-c", send, &path, r#"{"status": "SUCCEEDED"}"#])
+            .status()
+            .expect("Python starts");
+        assert!(status.success());
+    }
+
     /// What the CLI complains, which is an error of the service. Version 1 ends with 255 for those, version 2 with 254.
     fn complaint(&self, arguments: &str) -> String {
         let output = self.aws(arguments);
@@ -197,6 +210,49 @@ fn the_aws_cli_follows_pages_by_itself() {
     let simulated = Simulated::start();
     let all = simulated.told("list-matching-jobs --workflow-name suppliers --page-size 20");
     assert_eq!(all["jobs"].as_array().map(Vec::len), Some(60));
+}
+
+#[test]
+fn the_aws_cli_creates_and_deletes_workflows_of_both_kinds() {
+    let simulated = Simulated::start();
+    let table = "arn:aws:glue:eu-west-1:210987654321:table/lake/orders";
+    let role = "arn:aws:iam::210987654321:role/Writer";
+    let matching = format!(
+        "--workflow-name orders --role-arn {role} --resolution-techniques resolutionType=ML_MATCHING \
+         --input-source-config inputSourceARN={table},schemaName=orders \
+         --output-source-config outputS3Path=s3://results/orders/,output=[{{name=id}}]"
+    );
+    let id_mapping = format!(
+        "--workflow-name homes --role-arn {role} --id-mapping-techniques idMappingType=RULE_BASED \
+         --input-source-config inputSourceARN={table},schemaName=orders,type=SOURCE \
+         --output-source-config outputS3Path=s3://results/homes/"
+    );
+    for (family, name, arguments) in
+        [("matching", "orders", matching), ("id-mapping", "homes", id_mapping)]
+    {
+        let created = simulated.told(&format!("create-{family}-workflow {arguments}"));
+        let arn = created["workflowArn"].as_str().expect("an ARN");
+        let resource = family.replace('-', "");
+        assert!(arn.ends_with(&format!(":{resource}workflow/{name}")), "{arn}");
+        assert_eq!(created["roleArn"], role);
+        let again = simulated.complaint(&format!("create-{family}-workflow {arguments}"));
+        assert!(again.contains("(ConflictException)"), "{again}");
+
+        let of = format!("--workflow-name {name}");
+        let started = simulated.told(&format!("start-{family}-job {of}"));
+        let id = started["jobId"].as_str().expect("an id");
+        let job = simulated.told(&format!("get-{family}-job {of} --job-id {id}"));
+        let output = &job["outputSourceConfig"][0]["outputS3Path"];
+        assert_eq!(output, &json!(format!("s3://results/{name}/")));
+        let runs = simulated.complaint(&format!("delete-{family}-workflow {of}"));
+        assert!(runs.contains("(ConflictException)"), "{runs}");
+
+        simulated.end(id);
+        let deleted = simulated.told(&format!("delete-{family}-workflow {of}"));
+        assert!(deleted["message"].is_string(), "{deleted}");
+        let gone = simulated.complaint(&format!("list-{family}-jobs {of}"));
+        assert!(gone.contains("(ResourceNotFoundException)"), "{gone}");
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Asker {
     /// Tries whether the account allows it, by asking for something small.
     pub(super) async fn may(self: Arc<Self>, need: Need) -> Verdict {
         if self.greeting().await.is_err() {
-            return Verdict::NothingToTry("the account does not answer");
+            return Verdict::NothingToTry("the account has to work first");
         }
         let tried = match &need.workflows {
             None => self.ask(&Question::Workflows(need.kind, None)).await.map(|_| 1),

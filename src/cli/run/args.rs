@@ -55,7 +55,7 @@ impl Args {
                 "--job-type and --output-source-config are for ID mapping jobs: add --kind id-mapping"
             )));
         }
-        Ok(())
+        self.following.check(Some(self.kind))
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub(super) is_asked: bool,
     /// A request was made whose answer never came.
     was_lost: bool,
+    /// Jobs that it may have started.
+    candidates: Vec<String>,
     /// The service answered something.
     has_answered: bool,
     /// What the last request came to, where that was nothing good.
@@ -44,7 +46,9 @@ impl Known {
                 self.has_answered = true;
                 self.last_error = Some(error.to_string());
             }
-            StartNews::NothingAppeared | StartNews::Others(_) => {}
+            StartNews::Appeared(job_ids) => self.candidates.clone_from(job_ids),
+            StartNews::NothingAppeared => self.candidates.clear(),
+            StartNews::Others(_) => {}
         }
     }
 
@@ -69,12 +73,24 @@ impl Known {
                 job.job_id,
                 advice.wait_for(&job.job_id)
             ),
-            None if self.is_unsure() => format!(
-                "nobody knows what came of a request to start a job of workflow {name}: a job may have been started. \
-                 Look before you start another one ({}), and wait for it: {}",
-                advice.look,
-                advice.wait_for("…")
-            ),
+            None if self.is_unsure() => {
+                // The failure names them itself.
+                let (perhaps, job_id) = match &*self.candidates {
+                    [job_id] if self.failure.is_none() => {
+                        (format!(", perhaps {job_id}"), &**job_id)
+                    }
+                    job_ids @ [_, _, ..] if self.failure.is_none() => {
+                        (format!(", perhaps one of {}", job_ids.join(", ")), "…")
+                    }
+                    _ => (String::new(), "…"),
+                };
+                format!(
+                    "nobody knows what came of a request to start a job of workflow {name}: a job may have been \
+                     started{perhaps}. Look before you start another one ({}), and wait for it: {}",
+                    advice.look,
+                    advice.wait_for(job_id)
+                )
+            }
             None => format!("no job of workflow {name} was started"),
         }
     }

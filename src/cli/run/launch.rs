@@ -171,6 +171,9 @@ impl<'a> Launch<'a> {
                 "matchwatch: nobody knows what came of the request to start a job: {error}. A job may have been started: \
                  looking for it"
             )),
+            StartNews::Appeared(job_ids) => {
+                progress.note(&format!("{}: may be it; looking once more", job_ids.join(", ")));
+            }
             StartNews::NothingAppeared => {
                 let settling = duration::display(StartConfig::SETTLING);
                 progress.say(&format!(

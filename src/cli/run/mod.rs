@@ -31,14 +31,15 @@ const QUEUE: Policy = Policy { initial: Duration::from_secs(2), max: Duration::f
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let begun = Instant::now();
     super::logging::start_from_environment().map_err(Failure::usage)?;
-    let mut ends = Ends::catch(begun, args.following.timeout)?;
     args.check()?;
     let Args { workflow_name, kind, queue, job_id_file, following, .. } = args;
     let (job_type, output) = (args.job_type, args.output_source_config);
-    // What cannot be written is said while there is no job yet.
-    let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
-    let mut outlets = Outlets::open(&following)?;
     let followed = following.followed()?;
+    // What cannot be written is said while there is no job yet.
+    let mut outlets = Outlets::open(&following)?;
+    let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
+    // Not before the files are open: to open a pipe takes until somebody reads it, and may be interrupted.
+    let mut ends = Ends::catch(begun, following.timeout)?;
     let link = match ends
         .first(Link::open(&following, &followed, Subject::Workflow(&workflow_name)))
         .await

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -60,7 +60,7 @@ pub(in crate::cli) struct Following {
     #[arg(long, value_name = "AMOUNT")]
     max_unprocessed: Option<Amount>,
 
-    /// A job that generated fewer match ids fails
+    /// A job that generated fewer match ids fails. For matching jobs: those of ID mapping have none
     #[arg(long, value_name = "N")]
     min_match_ids: Option<u64>,
 
@@ -215,6 +215,17 @@ impl Following {
             concurrency: 16,
             not_found_grace: watch::Patience::STEP_NOT_FOUND,
         }
+    }
+
+    /// Says what does not go with jobs of this kind.
+    pub(in crate::cli) fn check(&self, kind: Option<JobKind>) -> Result<(), Failure> {
+        if kind == Some(JobKind::IdMapping) && self.min_match_ids.is_some() {
+            return Err(Failure::usage(anyhow!(
+                "--min-match-ids is for matching jobs, ID mapping jobs have no match ids: use --min-processed or \
+                 --max-unprocessed"
+            )));
+        }
+        Ok(())
     }
 
     /// What a job that succeeded must have done besides.

@@ -44,6 +44,7 @@ use witness::Witness;
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let started = Instant::now();
     super::logging::start_from_environment().map_err(Failure::usage)?;
+    args.following.check(args.named.kind)?;
     // Before the signals are caught: whoever types ids may still interrupt.
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
     let mut ends = Ends::catch(started, args.following.timeout)?;

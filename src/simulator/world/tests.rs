@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::chance::Distribution;
 use super::super::scenario::RunningAtOnce;
+use super::super::spec::{ResolutionType, WorkflowSpec};
 use super::*;
 
 const SECOND: Millis = 1_000;
@@ -292,4 +293,19 @@ proptest! {
         often.advance(7_200 * SECOND);
         prop_assert_eq!(lives(&seldom), lives(&often));
     }
+}
+
+#[test]
+fn others_start_no_job_of_a_workflow_that_is_gone() {
+    let mut scenario = customers(seconds(1));
+    scenario.workflows[0].starts_every = Some(seconds(10));
+    let mut world = world(&scenario);
+    world.advance(15_000);
+    world.remove_workflow(Kind::Matching, "customers").unwrap();
+    world.advance(100_000);
+    assert_eq!(world.jobs().len(), 1);
+    world.add_workflow(&scenario.workflows[0]).unwrap();
+    world.advance(115_000);
+    assert_eq!(world.jobs().len(), 2);
+    assert_ne!(world.jobs()[0].id, world.jobs()[1].id);
 }

@@ -55,6 +55,8 @@ pub enum StartNews {
     Full(StartError),
     /// No answer came that says what became of the request. Jobs are looked for.
     Lost(SourceError),
+    /// Jobs have appeared that may be ours. Another look follows.
+    Appeared(Vec<String>),
     /// No new job has appeared: another request follows.
     NothingAppeared,
     /// There is a job. What comes after it concerns others.
@@ -229,7 +231,10 @@ impl Start {
                 [] if looked_at >= settled_at => return Ok(None),
                 [] => {}
                 _ if new == seen => return Self::only(before, new).map(Some),
-                _ => seen = new,
+                _ => {
+                    self.tell(StartNews::Appeared(new.clone()));
+                    seen = new;
+                }
             }
             let next = looked_at + pause;
             // With one in sight there is nothing to settle but whether it stays alone.

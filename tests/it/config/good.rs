@@ -421,6 +421,8 @@ fn what_may_be_a_mistake_is_a_warning() {
              `orders-*`; put this one before that",
             ":36:17: [[watch]] workflow_name: jobs of workflows that fit `orders-*` as well are followed by that \
              earlier watch alone",
+            ":46:17: [[watch]] min_match_ids: ID mapping jobs have no match ids: each one that succeeds will fail this \
+             gate; min_processed and max_unprocessed suit them",
         ]
     );
     assert_eq!(settings.watches[0].job_ids, [JOB.into()]);
@@ -467,6 +469,15 @@ fn a_filter_that_nothing_can_pass_is_a_warning() {
         ),
         ("events = ['jobs.*']", ":17:11: [[notifier]] events: no event is of a type `jobs.*`"),
         (
+            "events = ['*.quality_failed', 'job.failed']",
+            ":17:11: [[notifier]] events: no watch that tells it makes an event `*.quality_failed`: it has no quality gate",
+        ),
+        (
+            "events = ['job.*', 'alarm.queued_too_long.*']",
+            ":17:20: [[notifier]] events: no watch that tells it makes an event `alarm.queued_too_long.*`: its alarm is \
+             off, in [alarms] and in the [[watch]]",
+        ),
+        (
             "events = ['job.failed']\nstatuses = ['SUCCEEDED']",
             ":14:1: [[notifier]] ops: no event can pass all of its filters together",
         ),
@@ -476,12 +487,29 @@ fn a_filter_that_nothing_can_pass_is_a_warning() {
 }
 
 #[test]
+fn a_notifier_that_no_watch_tells_is_a_warning() {
+    let text = format!(
+        "[[watch]]\nworkflow_name = 'customers'\njob_ids = ['{JOB}']\nnotifiers = ['ops']\n\
+         [[notifier]]\nname = 'ops'\ntype = 'stdout'\n[[notifier]]\nname = 'boss'\ntype = 'stdout'\n"
+    );
+    let warnings = super::parse(&text).unwrap().warnings;
+    let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["test.toml:8:1: [[notifier]] boss: no watch tells it: each names other notifiers"]
+    );
+}
+
+#[test]
 fn a_filter_that_something_can_pass_is_none() {
     for keys in [
         "",
         "accounts = ['one']\nregions = ['eu-west-1']\nkinds = ['matching']",
         "workflows = ['*', 'cust?mers', '*s']",
         "events = ['job.*', 'dev.matchwatch.job.failed.v1']\nstatuses = ['FAILED']",
+        "events = ['alarm.lost.raised', 'alarm.*_too_long.*', 'job.quality_failed']\n\
+         [alarms]\nqueued_longer_than = '1h'\n\
+         [[watch]]\naccount = 'one'\nall = true\nmax_unprocessed = '5%'",
     ] {
         assert_eq!(warnings_about(keys), [""; 0], "{keys}");
     }

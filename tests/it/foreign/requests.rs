@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 use matchwatch::domain::{Redelivered, Redelivery};
-use matchwatch::http::{Control, Refusal, Status, pages};
+use matchwatch::http::{AccountView, Control, Refusal, Status, pages};
 use serde_json::Value;
 use tower_service::Service as _;
 
@@ -229,5 +229,9 @@ impl Status for Daemon {
 
     async fn metrics(&self) -> Option<Vec<u8>> {
         Some(Vec::new())
+    }
+
+    async fn accounts(&self) -> Vec<AccountView> {
+        Vec::new()
     }
 }

@@ -119,6 +119,20 @@ async fn a_job_whose_answer_is_lost_is_adopted_however_it_is_lost() {
 }
 
 #[tokio::test]
+async fn of_a_workflow_with_too_many_jobs_to_know_them_all_none_is_adopted_but_named() {
+    let old = "[[jobs]]\nworkflow = \"customers\"\nsubmitted_ago = \"1d\"\ncount = 300\n";
+    let account = Account::open_with(&format!("{QUICK}{old}")).await;
+    let before = job_ids(&account);
+    account.script(START, Answer::Lost, 1);
+    let output = ended(run(&account, &[])).await;
+    assert_exit(&output, 9);
+    let ours = job_ids(&account).into_iter().find(|id| !before.contains(id)).unwrap();
+    let last = stderr(&output).lines().last().unwrap();
+    assert!(last.ends_with(&format!("may be ours or an older one: {ours}")), "{last}");
+    assert_eq!(account.simulator.counts().total(START), 1);
+}
+
+#[tokio::test]
 async fn who_may_not_list_is_told_and_a_lost_answer_is_exit_9_without_a_second_start() {
     let account = Account::open_with(QUICK).await;
     account.deny(Operation::ListMatchingJobs, None);

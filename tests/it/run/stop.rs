@@ -89,6 +89,20 @@ async fn a_signal_while_a_request_is_under_way_says_that_a_job_may_have_been_sta
 }
 
 #[tokio::test]
+async fn a_signal_while_a_job_is_looked_for_names_the_one_that_may_be_ours() {
+    let account = Account::open_with(ENDLESS).await;
+    account.script(START, Answer::Lost, 1);
+    let (mut child, mut lines) = begun(run(&account, &[]), "may be it").await;
+    send(Signal::INT, &child);
+    let ids = job_ids(&account);
+    let perhaps = format!("a job may have been started, perhaps {}.", ids[0]);
+    let last = lines.next_line().await.unwrap().unwrap();
+    assert!(last.contains(&perhaps), "{last}");
+    assert!(last.contains(&format!("matchwatch wait --job-id {} ", ids[0])), "{last}");
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+}
+
+#[tokio::test]
 async fn a_deadline_is_exit_3_with_a_job_and_9_where_one_may_have_been_started() {
     let account = Account::open_with(ENDLESS).await;
     let output = ended(run(&account, &["--timeout", "2s"])).await;

@@ -39,7 +39,7 @@ fn home(endpoint: &str, sts: &Sts, keys: &str, more: &str) -> Home {
 }
 
 async fn up(daemon: &Daemon, account: &str) -> Option<f64> {
-    daemon.metric(&format!("matchwatch_account_up{{account={account:?}}}")).await
+    daemon.metric(&format!("matchwatch_account_up{{account={account:?},kind=\"matching\"}}")).await
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn three_hundred_accounts_share_their_base_credentials_and_one_that_fails_
             }
         }
     });
-    assert_eq!(red.await, ["matchwatch_account_up{account=\"main\"} 0"]);
+    assert_eq!(red.await, ["matchwatch_account_up{account=\"main\",kind=\"matching\"} 0"]);
     let resident = daemon.resident_kib();
     assert!(resident < 150 * 1024, "{resident} KiB for {ACCOUNTS} accounts");
     assert_eq!(daemon.page("/readyz").await.0, 200);

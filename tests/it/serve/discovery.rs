@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use matchwatch::simulator::Kind::Matching;
-use matchwatch::simulator::Status::{Running, Succeeded};
-use matchwatch::simulator::{Denial, Operation};
+use matchwatch::simulator::Status::{Queued, Running, Succeeded};
+use matchwatch::simulator::{Denial, Distribution, Operation, WorkflowSpec};
 use serde_json::{Value, json};
 
 use crate::support::daemon::{Daemon, Home};
@@ -137,36 +137,61 @@ async fn an_account_whose_workflows_cannot_be_listed_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_read_for_new_jobs_shows_that_one_has_ended() {
+async fn a_workflow_that_comes_is_followed_one_that_goes_is_no_trouble_and_one_that_comes_again_is_new()
+ {
     let service = Service::start().await;
-    let at_work = service.job("customers");
-    service.set(&at_work, Running);
-    // By itself it is asked about when its time has come, and that is in ten minutes.
-    let home = Home::new(service.url(), ALL)
-        .with("MATCHWATCH__POLL__MIN_INTERVAL", "10m")
-        .with("MATCHWATCH__POLL__MAX_INTERVAL", "10m");
+    let home = Home::new(service.url(), ALL).with("MATCHWATCH__ALARMS__LOST", "true");
     let mut daemon = home.serve().await;
-    assert_eq!(daemon.event().await["data"]["status"], "RUNNING");
-    service.set(&at_work, Succeeded);
-    assert_eq!(daemon.event().await["data"]["status"], "SUCCEEDED");
-    daemon.stop().await;
+    looked_through(&mut daemon).await;
+    let orders = WorkflowSpec::named(Matching, "orders", Distribution::Fixed(Duration::ZERO));
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        service.simulator.add_workflow(&orders).unwrap();
+        followed(&daemon, 3.0).await;
+        // One that starts and ends between two looks, and one that is seen at work.
+        let short = service.simulator.start_job(Matching, "orders").unwrap();
+        assert_eq!(daemon.event().await["subject"], short);
+        let long = service.job("orders");
+        for status in [Queued, Running, Succeeded] {
+            service.set(&long, status);
+            let event = daemon.event().await;
+            assert_eq!(
+                (&event["subject"], &event["data"]["status"]),
+                (&json!(long), &json!(status.as_str()))
+            );
+        }
+        told.extend([short, long]);
+        service.simulator.remove_workflow(Matching, "orders").unwrap();
+        followed(&daemon, 2.0).await;
+    }
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 4, "a workflow that is made again has other jobs");
+    let troubles = "matchwatch_discovery_troubles{account=\"main\",kind=\"matching\"}";
+    assert_eq!(daemon.metric(troubles).await, Some(0.0));
+    for alarm in ["lost", "access_denied", "watch_broken"] {
+        let open = format!("matchwatch_alarms_open{{account=\"main\",alarm=\"{alarm}\"}}");
+        assert_eq!(daemon.metric(&open).await, Some(0.0), "{alarm}");
+    }
+    let up = "matchwatch_account_up{account=\"main\",kind=\"matching\"}";
+    assert_eq!(daemon.metric(up).await, Some(1.0));
+    // Everything else goes on.
+    let job = service.job("customers");
+    assert_eq!(daemon.event().await["subject"], job);
+    let ended = daemon.stop().await;
+    assert_eq!(ended.stdout.len(), 9, "no alarm, and nothing told twice: {:#?}", ended.stdout);
+    for line in ended.stderr {
+        assert!(!line.contains("\"level\":\"ERROR\""), "{line}");
+    }
 }
 
-#[tokio::test]
-async fn a_list_that_is_read_for_jobs_at_work_shows_that_another_has_started() {
-    let service = Service::start().await;
-    // New jobs are looked for once an hour. Jobs at work are asked about every second, by lists, for they are many.
-    let rarely = "[discovery]\ninterval = \"1h\"\n\n[[watch]]\nworkflow_name = \"customers\"\n";
-    let jobs: Vec<_> = (0..10).map(|_| service.job("customers")).collect();
-    jobs.iter().for_each(|job| service.set(job, Running));
-    let home = Home::new(service.url(), rarely);
-    let mut daemon = home.serve().await;
-    for _ in &jobs {
-        daemon.event().await;
-    }
-    let another = service.job("customers");
-    assert_eq!(daemon.event().await["subject"], another);
-    daemon.stop().await;
+/// Waits until so many workflows are followed.
+async fn followed(daemon: &Daemon, wanted: f64) {
+    let followed = "matchwatch_discovery_workflows{account=\"main\",kind=\"matching\"}";
+    soon("the workflows to be followed", async {
+        while daemon.metric(followed).await != Some(wanted) {}
+    })
+    .await;
 }
 
 /// Has `denial` raise an alarm, which the next start knows and the one after it resolves. Returns the event.

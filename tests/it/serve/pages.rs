@@ -1,10 +1,12 @@
-//! Health, readiness and metrics.
+//! Health, readiness, metrics and accounts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use matchwatch::simulator::Operation::GetMatchingJob;
+use jiff::Timestamp;
+use matchwatch::simulator::Operation::{GetIdMappingJob, GetMatchingJob};
 use matchwatch::simulator::Status::Succeeded;
-use matchwatch::simulator::{Answer, Faults, Script, Share};
+use matchwatch::simulator::{Answer, Denial, Faults, Kind, Script, Share};
+use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::support::daemon::{Home, watch};
@@ -39,7 +41,7 @@ async fn an_account_that_is_denied_everything_makes_the_daemon_not_ready() {
     let service = Service::start().await;
     let jobs: Vec<String> = (0..3).map(|_| service.job("customers")).collect();
     let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
-    service.simulator.set_denials(vec![matchwatch::simulator::Denial::default()]);
+    service.simulator.set_denials(vec![Denial::default()]);
     let mut daemon = Home::new(service.url(), &watch("customers", &jobs)).serve().await;
     daemon.log("account does not work").await;
     assert_eq!(daemon.page("/readyz").await.0, 503);
@@ -151,6 +153,56 @@ async fn a_notifier_that_nothing_waits_for_shows_zero_and_not_nothing() {
     for state in ["dead", "pending"] {
         let series = format!("matchwatch_deliveries_{state}{{notifier=\"stdout\"}}");
         assert!(daemon.metric(&series).await.is_some(), "{series}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_account_is_denied_for_one_kind_of_jobs_is_shown_for_that_kind_alone() {
+    let service = Service::start().await;
+    let (id, mapping) = (service.job("customers"), service.job_of(Kind::IdMapping, "households"));
+    let operation = Some(GetIdMappingJob);
+    service.simulator.set_denials(vec![Denial { operation, ..Denial::default() }]);
+    let households = watch("households", &[&mapping]) + "kind = \"id-mapping\"\n";
+    let watches = format!("[discovery]\ninterval = \"1s\"\n[[watch]]\nall = true\n{households}");
+    let home = Home::new(service.url(), &watches)
+        // Only jobs are told of here.
+        .with("MATCHWATCH__ALARMS__ACCESS_DENIED", "false");
+    let mut daemon = home.serve().await;
+    let line = daemon.log("account does not work").await;
+    assert_eq!((&line["account"], &line["kind"]), (&json!("main"), &json!("id-mapping")));
+    assert_eq!(daemon.event().await["subject"], id);
+    for (kind, up) in [("matching", 1.0), ("id-mapping", 0.0)] {
+        let series = format!("matchwatch_account_up{{account=\"main\",kind=\"{kind}\"}}");
+        assert_eq!(daemon.metric(&series).await, Some(up), "{kind}");
+    }
+    assert_eq!(daemon.page("/readyz").await.0, 200);
+
+    let (status, text) = daemon.page("/api/accounts").await;
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let [matching, id_mapping] = &shown["accounts"].as_array().unwrap()[..] else {
+        panic!("two kinds: {text}")
+    };
+    assert_eq!((status, &matching["state"]), (200, &json!("up")), "{text}");
+    assert_eq!(matching["discovery"], json!({ "workflows": 2, "troubles": 0 }));
+    assert_eq!(matching["jobs"]["queued"], 1);
+    let most = |view: &Value, which: usize| view["budgets"][which]["at_most"].clone();
+    assert_eq!((most(matching, 0), most(matching, 1)), (json!(100.0), json!(2.5)));
+    assert_eq!((&matching["account"], &matching["region"]), (&json!("main"), &json!("eu-west-1")));
+    assert_eq!(id_mapping["state"], "down");
+    assert_eq!(id_mapping["denied_workflows"], json!(["households"]));
+    assert_eq!(
+        (&id_mapping["discovery"], &id_mapping["jobs"]["unseen"]),
+        (&Value::Null, &json!(1))
+    );
+    let reason = id_mapping["reason"].as_str().unwrap();
+    assert!(reason.contains("entityresolution:GetIdMappingJob"), "{reason}");
+    assert!(id_mapping["since"].as_str().unwrap().parse::<Timestamp>().is_ok());
+
+    let (status, page) = daemon.page("/").await;
+    assert_eq!(status, 200);
+    for part in ["1 of 1 account does not work", "entityresolution:GetIdMappingJob", "2 followed"] {
+        assert!(page.contains(part), "{part} is not in {page}");
     }
     daemon.stop().await;
 }

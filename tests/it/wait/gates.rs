@@ -101,3 +101,13 @@ async fn a_gate_that_makes_no_sense_is_exit_2() {
         assert_exit(&judged(&flags).await, 2);
     }
 }
+
+#[tokio::test]
+async fn a_gate_that_no_job_of_the_kind_can_pass_is_exit_2_before_anybody_is_asked() {
+    let account = Account::open().await;
+    let flags = ["--kind", "id-mapping", "--min-match-ids", "1"];
+    let job = ["--job-id", "0123456789abcdef0123456789abcdef", "--workflow-name", "households"];
+    let output = ended(account.wait(&[&job[..], &flags].concat())).await;
+    assert_exit(&output, 2);
+    assert!(stderr(&output).contains("ID mapping jobs have no match ids"), "{}", stderr(&output));
+}
