@@ -11,9 +11,10 @@ async fn a_list_that_is_read_for_new_jobs_shows_that_one_has_ended() {
     let at_work = service.job("customers");
     service.set(&at_work, Running);
     // By itself it is asked about when its time has come, and that is in ten minutes.
-    let home = Home::new(service.url(), "[discovery]\ninterval = \"1s\"\n\n[[watch]]\nall = true\n")
-        .with("MATCHWATCH__POLL__MIN_INTERVAL", "10m")
-        .with("MATCHWATCH__POLL__MAX_INTERVAL", "10m");
+    let home =
+        Home::new(service.url(), "[discovery]\ninterval = \"1s\"\n\n[[watch]]\nall = true\n")
+            .with("MATCHWATCH__POLL__MIN_INTERVAL", "10m")
+            .with("MATCHWATCH__POLL__MAX_INTERVAL", "10m");
     let mut daemon = home.serve().await;
     assert_eq!(daemon.event().await["data"]["status"], "RUNNING");
     service.set(&at_work, Succeeded);
