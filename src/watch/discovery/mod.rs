@@ -11,9 +11,11 @@ mod followed;
 mod judgement;
 mod look;
 mod rounds;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod workflows;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -41,8 +43,6 @@ use rounds::Rounds;
 
 /// Looks under way at once: one that gets no answer holds up no other.
 const CONCURRENCY: usize = 4;
-/// The list of workflows is read every so many intervals.
-const WORKFLOWS_EVERY: u32 = 2;
 /// What is denied is asked for again no sooner than this.
 const DENIED_INTERVAL: Duration = Duration::from_mins(5);
 /// In the place of a workflow's name: all of them.
@@ -218,39 +218,6 @@ impl Run {
         run
     }
 
-    /// Workflows that a rule names as they are need no list.
-    fn follow_those_that_are_named(&mut self, now: Instant) {
-        let names: Vec<Arc<str>> =
-            self.rules.iter().filter_map(|rule| rule.workflows.literal()).map(Arc::from).collect();
-        for name in names {
-            self.follow(name, now);
-        }
-    }
-
-    /// Time between two lists of the workflows, where one is needed.
-    fn list_interval(&self) -> Option<Duration> {
-        let patterns = self.rules.iter().filter(|rule| rule.workflows.literal().is_none());
-        patterns.map(|rule| rule.interval * WORKFLOWS_EVERY).min()
-    }
-
-    fn is_named(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| rule.workflows.literal() == Some(name))
-    }
-
-    /// Follows a workflow that a rule fits, unless it is followed.
-    fn follow(&mut self, name: Arc<str>, now: Instant) {
-        self.gone.remove(&name);
-        if self.followed.contains_key(&name) {
-            return;
-        }
-        let Some(rule) = Rule::of(&self.rules, &name) else { return };
-        let key = self.key(Arc::clone(&name));
-        let round = self.rounds.add(rule.interval);
-        let workflow = Followed::new(key, Arc::clone(rule), round);
-        self.followed.insert(Arc::clone(&name), Some(Box::new(workflow)));
-        self.tasks.set(Task::Look(name), now);
-    }
-
     fn key(&self, name: Arc<str>) -> WorkflowKey {
         WorkflowKey {
             account: Arc::clone(&self.context.account.name),
@@ -328,56 +295,6 @@ impl Run {
         }
     }
 
-    /// The workflows were listed, or not.
-    fn listed(&mut self, names: Result<Vec<String>, SourceError>, now: Instant) {
-        let answer = names.as_ref().map(drop);
-        self.observer.looked(&self.key(ALL.into()), answer);
-        let account = Arc::clone(&self.context.account.name);
-        let interval = self.list_interval().unwrap_or(DENIED_INTERVAL);
-        let due = match &names {
-            Ok(_) => now + interval,
-            Err(error) => {
-                let reason = error.reason();
-                if self.troubles.insert(ALL.into(), reason) != Some(reason) {
-                    tracing::warn!(%account, %error, "the workflows cannot be listed; asking again");
-                }
-                now + if is_refusal(error) { interval.max(DENIED_INTERVAL) } else { interval }
-            }
-        };
-        self.tasks.set(Task::Workflows, due);
-        let Ok(names) = names else { return };
-        if self.troubles.remove(ALL).is_some() {
-            tracing::info!(%account, "the workflows can be listed again");
-        }
-        let names: HashSet<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        self.observer.workflows(self.context.kind, &names);
-        let gone: Vec<_> = self
-            .followed
-            .keys()
-            .filter(|name| !names.contains(*name) && !self.is_named(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.forget(name);
-        }
-        for name in names {
-            self.follow(name, now);
-        }
-    }
-
-    /// A workflow is not there any more.
-    fn forget(&mut self, name: Arc<str>) {
-        if self.followed.get(&name).is_some_and(Option::is_none) {
-            self.gone.insert(name);
-            return;
-        }
-        self.tasks.remove(&Task::Look(Arc::clone(&name)));
-        self.troubles.remove(&name);
-        if self.followed.remove(&name).is_some() {
-            tracing::info!(account = %self.context.account.name, workflow = &*name, "the workflow is gone");
-        }
-    }
-
     /// A workflow was looked through, or not.
     fn looked(
         &mut self,
@@ -421,37 +338,6 @@ impl Run {
         self.tasks.set(Task::Look(Arc::clone(&name)), due);
         if is_gone {
             self.forget(name);
-        }
-    }
-
-    fn count(&self, workflow: &WorkflowKey, looked: &Result<(), Failure>) {
-        let metrics = &self.context.metrics;
-        let outcome = match looked {
-            Ok(()) => "ok",
-            Err(Failure::Source(error)) => error.reason(),
-            Err(Failure::Store(_)) => {
-                metrics.store_errors.with_label_values(&["discovery"]).inc();
-                "store"
-            }
-        };
-        let [account, kind] = self.context.labels();
-        metrics.discovery_looks.with_label_values(&[account, kind, outcome]).inc();
-        match looked {
-            Ok(()) => self.observer.looked(workflow, Ok(())),
-            Err(Failure::Source(error)) => self.observer.looked(workflow, Err(error)),
-            Err(Failure::Store(_)) => {}
-        }
-    }
-
-    /// Shows how many workflows are followed, and how many of them cannot be looked through.
-    fn show(&self) {
-        let metrics = &self.context.metrics;
-        let [account, kind] = self.context.labels();
-        for (gauge, count) in [
-            (&metrics.discovery_workflows, self.followed.len()),
-            (&metrics.discovery_troubles, self.troubles.len()),
-        ] {
-            gauge.with_label_values(&[account, kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Workflows that come and go, and when each is looked through.
 
 use super::*;
+use crate::watch::discovery::workflows::WORKFLOWS_EVERY;
 
 #[tokio::test(start_paused = true)]
 async fn workflows_are_followed_that_a_pattern_fits_on_all_pages_of_the_list() {
