@@ -56,7 +56,7 @@ impl Porter {
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let Some(open) = stop.run_until_cancelled(self.open()).await else { return };
         let mut book =
-            Book { region: self.region, watches: self.watches, denied: HashMap::new(), open };
+            Book { region: self.region, watches: self.watches, known: HashMap::new(), open };
         for entry in book.tidy(self.clock.now()) {
             self.clerk.persist(&entry, self.backoff, &stop).await;
         }

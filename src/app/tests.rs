@@ -1,6 +1,7 @@
 //! A daemon in its very first moment.
 
 use std::future::pending;
+use std::pin::pin;
 
 use async_trait::async_trait;
 
@@ -69,14 +70,14 @@ async fn what_is_asked_over_http_before_the_store_has_answered_is_about_the_conf
     };
     let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Stop::default());
     let address = listener.local_addr().unwrap();
-    let asked = async {
-        let request = Redelivery::Dead { notifier: Some("hook".into()) };
-        let answer = ask_redelivery(address, &request).await;
-        stop.drain.cancel();
-        stop.now.cancel();
-        answer
+    let mut run = pin!(daemon.run(Some(listener), stop.clone()));
+    let request = Redelivery::Dead { notifier: Some("hook".into()) };
+    let answer = tokio::select! {
+        ended = &mut run => panic!("{ended:?}"),
+        answer = ask_redelivery(address, &request) => answer,
     };
-    let (ran, answer) = tokio::join!(daemon.run(Some(listener), stop.clone()), asked);
     assert_eq!(answer.unwrap().redelivered, 0);
-    ran.unwrap();
+    stop.drain.cancel();
+    stop.now.cancel();
+    run.await.unwrap();
 }

@@ -203,6 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn who_hears_of_something_is_who_a_watch_names_or_all_and_of_nobody_it_is_nobody() {
+        let route = |name: &str, filter| Route { notifier: name.into(), filter };
+        let wants = |event: &str| Filter { events: patterns(&[event]), ..Filter::default() };
+        let routes = vec![route("ops", wants("job.failed")), route("data", wants("job.queued"))];
+        let routing = Routing::new(routes);
+        let (ops, data): ([Arc<str>; 1], [Arc<str>; 1]) = (["ops".into()], ["data".into()]);
+        assert_eq!(*routing.listeners(&[]), ["ops".into(), "data".into()]);
+        assert_eq!(*routing.listeners(&data), data);
+        let failed = event("customers", JobStatus::Failed);
+        assert_eq!(routing.targets(&failed, &[]), ops);
+        assert_eq!(routing.among(&failed, &routing.listeners(&[])), ops);
+        for nobody in [&data[..], &[]] {
+            assert!(routing.among(&failed, nobody).is_empty());
+        }
+    }
+
+    #[test]
     fn a_type_is_named_short_or_whole_and_with_wildcards() {
         let failed = EventType::JobFailed;
         for text in [

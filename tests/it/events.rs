@@ -252,6 +252,8 @@ fn there_is_an_example_of_each_type_and_of_each_kind_and_each_is_valid() {
         EventType::JobQualityFailed.as_str(),
         EventType::AlarmRaised(AlarmName::QueuedTooLong).as_str(),
         EventType::AlarmResolved(AlarmName::QueuedTooLong).as_str(),
+        // Of an account.
+        EventType::AlarmRaised(AlarmName::AccessDenied).as_str(),
         TestEvent::TYPE,
     ];
     assert_eq!(types, [of_jobs.as_slice(), &others].concat());

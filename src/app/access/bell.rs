@@ -1,7 +1,7 @@
 //! Hears every answer of an account, and tells what is new.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -71,8 +71,17 @@ impl Bell {
 
     /// All workflows of this kind were listed.
     pub(super) fn workflows(&self, kind: JobKind, names: &HashSet<Arc<str>>) {
+        let is_gone = |subject: &Subject| match subject {
+            Subject::Workflow(workflow) => workflow.kind == kind && !names.contains(&workflow.name),
+            Subject::Job(_) | Subject::Account(_) => false,
+        };
+        self.known().retain(|(subject, _), _| !is_gone(subject));
         // The porter may be gone already, as the daemon will be.
         let _ = self.news.send(News::Workflows(kind, names.clone()));
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Matter, bool>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn subject(&self) -> Subject {
@@ -80,8 +89,7 @@ impl Bell {
     }
 
     fn note(&self, matter: Matter, denied: Option<&SourceError>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.insert(matter.clone(), denied.is_some()) != Some(denied.is_some()) {
+        if self.known().insert(matter.clone(), denied.is_some()) != Some(denied.is_some()) {
             let _ = self.news.send(News::Access(matter, denied.map(ToString::to_string)));
         }
     }

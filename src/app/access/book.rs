@@ -1,6 +1,6 @@
 //! Which alarm begins or is over: pure.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,22 +16,29 @@ pub(super) struct Book {
     pub(super) region: String,
     /// Those of the account.
     pub(super) watches: Vec<WatchSettings>,
-    /// Whether it was denied the last time.
-    pub(super) denied: HashMap<Matter, bool>,
+    /// Why it was denied the last time; `None` where it was granted.
+    pub(super) known: HashMap<Matter, Option<String>>,
     pub(super) open: HashMap<Subject, Alarm>,
+}
+
+/// What is to be told of a subject.
+enum Verdict {
+    /// What is told already, if anything is.
+    AsItIs,
+    /// That this is denied.
+    Denied(Option<Operation>, String),
+    /// That nothing is any more.
+    Over,
 }
 
 impl Book {
     /// The entries that the clerk is to make.
     pub(super) fn take(&mut self, news: News, routing: &Routing, now: Timestamp) -> Vec<Entry> {
         match news {
-            News::Access((subject, operation), Some(error)) => {
-                self.denied.insert((subject.clone(), operation), true);
-                self.raise(subject, operation, error, routing, now).into_iter().collect()
-            }
-            News::Access(matter, None) => {
-                self.denied.insert(matter.clone(), false);
-                self.resolve(&matter.0, now).into_iter().collect()
+            News::Access(matter, denied) => {
+                let subject = matter.0.clone();
+                self.known.insert(matter, denied);
+                self.review(subject, routing, now)
             }
             News::Workflows(kind, names) => self.leave(kind, &names, now),
         }
@@ -48,6 +55,43 @@ impl Book {
         idle.iter().filter_map(|subject| self.close(subject, why, now)).collect()
     }
 
+    /// Has the alarm of `subject` tell what there is to tell. There is one of each at the most.
+    fn review(&mut self, subject: Subject, routing: &Routing, now: Timestamp) -> Vec<Entry> {
+        match self.verdict(&subject) {
+            Verdict::AsItIs => Vec::new(),
+            Verdict::Over => {
+                self.close(&subject, "access is granted again", now).into_iter().collect()
+            }
+            Verdict::Denied(operation, error) => {
+                let why = "something else is denied now";
+                let before = self.close(&subject, why, now);
+                let raised = self.raise(subject, operation, error, routing, now);
+                before.into_iter().chain(raised).collect()
+            }
+        }
+    }
+
+    fn verdict(&self, subject: &Subject) -> Verdict {
+        let told = self.open.get(subject).map(|alarm| alarm.facts.operation.as_deref());
+        let is_told = |operation: Option<Operation>| told == Some(operation.map(Operation::as_str));
+        let answers = || self.known.iter().filter(|((of, _), _)| of == subject);
+        let denied =
+            answers().filter_map(|((_, operation), denied)| Some((*operation, denied.as_ref()?)));
+        let denied: BTreeMap<Option<Operation>, &String> = denied.collect();
+        let first = denied.first_key_value().map(|(operation, error)| (*operation, *error));
+        // Credentials that are refused come first: whatever else is denied is denied by that.
+        let stays = denied.keys().any(|operation| is_told(*operation));
+        let is_answered = answers().any(|((_, operation), _)| is_told(*operation));
+        match (told, first) {
+            (_, Some((None, _))) if is_told(None) => Verdict::AsItIs,
+            (_, Some((None, error))) => Verdict::Denied(None, error.clone()),
+            (Some(_), _) if stays || !is_answered => Verdict::AsItIs,
+            (_, Some((operation, error))) => Verdict::Denied(operation, error.clone()),
+            (Some(_), None) => Verdict::Over,
+            (None, None) => Verdict::AsItIs,
+        }
+    }
+
     fn raise(
         &mut self,
         subject: Subject,
@@ -56,9 +100,6 @@ impl Book {
         routing: &Routing,
         now: Timestamp,
     ) -> Option<Entry> {
-        if self.open.contains_key(&subject) {
-            return None;
-        }
         let chosen = self.chosen(&subject, operation)?;
         let message = match (&subject, operation) {
             (Subject::Account(account), None) => {
@@ -83,19 +124,6 @@ impl Book {
         Some(Entry { alarm, resolved: None })
     }
 
-    /// Something about `subject` was granted: its alarm is over if that is what it tells of, and nothing else is denied.
-    fn resolve(&mut self, subject: &Subject, now: Timestamp) -> Option<Entry> {
-        let alarm = self.open.get(subject)?;
-        let of_subject = || self.denied.iter().filter(|((of, _), _)| of == subject);
-        let told = alarm.facts.operation.as_deref();
-        let is_granted = of_subject()
-            .any(|((_, operation), denied)| !denied && operation.map(Operation::as_str) == told);
-        if !is_granted || of_subject().any(|(_, denied)| *denied) {
-            return None;
-        }
-        self.close(subject, "access is granted again", now)
-    }
-
     /// Workflows that are not there any more deny nothing. One that a watch names is asked about all the same.
     fn leave(&mut self, kind: JobKind, names: &HashSet<Arc<str>>, now: Timestamp) -> Vec<Entry> {
         let is_named = |name: &str| {
@@ -112,7 +140,7 @@ impl Book {
         };
         let gone: BTreeSet<Subject> =
             self.open.keys().filter(|subject| is_gone(subject)).cloned().collect();
-        self.denied.retain(|(subject, _), _| !is_gone(subject));
+        self.known.retain(|(subject, _), _| !is_gone(subject));
         gone.iter().filter_map(|subject| self.close(subject, "the workflow is gone", now)).collect()
     }
 

@@ -55,7 +55,7 @@ impl Stage {
     fn with(text: &str, open: HashMap<Subject, Alarm>) -> Self {
         let (bell, heard) = Bell::new(&"main".into());
         let region = "eu-west-1".to_owned();
-        let book = Book { region, watches: watches(text), denied: HashMap::new(), open };
+        let book = Book { region, watches: watches(text), known: HashMap::new(), open };
         Self { bell, heard, book, second: 0 }
     }
 
@@ -166,12 +166,25 @@ fn a_workflow_whose_list_is_denied_is_told_until_it_is_listed_again_over_restart
 }
 
 #[test]
-fn what_is_denied_in_two_ways_ends_with_the_second() {
+fn where_two_questions_are_denied_the_second_is_told_when_the_first_is_granted() {
     let mut stage = Stage::new(ALL);
     assert_eq!(stage.answer(Some("customers"), LIST, Err(denied())), ["raised customers"]);
     assert!(stage.answer(Some("customers"), GET, Err(denied())).is_empty());
-    assert!(stage.answer(Some("customers"), LIST, Ok(())).is_empty());
+    let told = stage.answer(Some("customers"), LIST, Ok(()));
+    assert_eq!(told, ["resolved customers", "raised customers"]);
     assert_eq!(stage.answer(Some("customers"), GET, Ok(())), ["resolved customers"]);
+}
+
+#[test]
+fn credentials_that_are_refused_are_told_though_a_list_was_denied_before() {
+    let mut stage = Stage::new(ALL);
+    assert_eq!(stage.answer(None, WORKFLOWS, Err(denied())), ["raised main"]);
+    let told = stage.answer(Some("customers"), GET, Err(refused()));
+    assert_eq!(told, ["resolved main", "raised main"]);
+    assert_eq!(stage.book.open[&Subject::Account("main".into())].facts.operation, None);
+    let told = stage.answer(Some("customers"), GET, Ok(()));
+    assert_eq!(told, ["resolved main", "raised main"], "the list is denied still");
+    assert_eq!(stage.answer(None, WORKFLOWS, Ok(())), ["resolved main"]);
 }
 
 #[test]
@@ -205,6 +218,8 @@ fn a_workflow_that_is_deleted_denies_nothing_any_more() {
     assert!(stage.hear().is_empty(), "those are of another kind");
     stage.bell.workflows(JobKind::Matching, &HashSet::new());
     assert_eq!(stage.hear(), ["resolved suppliers"], "a watch names the other");
+    let told = stage.answer(Some("suppliers"), LIST, Err(denied()));
+    assert_eq!(told, ["raised suppliers"], "one of that name is there again");
 }
 
 #[test]

@@ -64,41 +64,44 @@ impl Known {
         self.started.is_none() && (self.is_asked || self.was_lost)
     }
 
-    /// What there is to say where it ends here.
+    /// What there is to say where it ends here. A command to be run next stands at the end of the line.
     pub(super) fn words(&self, workflow: &WorkflowKey, advice: &Advice) -> String {
         let name = &workflow.name;
-        match &self.started {
-            Some(Started { job, .. }) => format!(
-                "job {} goes on. To wait for it: {}",
-                job.job_id,
-                advice.wait_for(&job.job_id)
-            ),
-            None if self.is_unsure() => {
-                // The failure names them itself.
-                let (perhaps, job_id) = match &*self.candidates {
-                    [job_id] if self.failure.is_none() => {
-                        (format!(", perhaps {job_id}"), &**job_id)
-                    }
-                    job_ids @ [_, _, ..] if self.failure.is_none() => {
-                        (format!(", perhaps one of {}", job_ids.join(", ")), "…")
-                    }
-                    _ => (String::new(), "…"),
-                };
-                format!(
-                    "nobody knows what came of a request to start a job of workflow {name}: a job may have been \
-                     started{perhaps}. Look before you start another one ({}), and wait for it: {}",
-                    advice.look,
-                    advice.wait_for(job_id)
-                )
-            }
-            None => format!("no job of workflow {name} was started"),
+        if let Some(Started { job, .. }) = &self.started {
+            let (job_id, wait) = (&job.job_id, advice.wait_for(&job.job_id));
+            return format!("job {job_id} goes on. To wait for it: {wait}");
+        }
+        let why = self.why();
+        if self.is_unsure() {
+            let perhaps = self.perhaps();
+            let job_id = if let [job_id] = &*self.candidates { job_id } else { "…" };
+            let (look, wait) = (&advice.look, advice.wait_for(job_id));
+            return format!(
+                "nobody knows what came of a request to start a job of workflow {name}: a job may have been \
+                 started{perhaps}{why}. Before you start another one, run {look} and see. To wait for it: {wait}"
+            );
+        }
+        let next = match self.exit() {
+            Exit::Busy => "; --queue waits until the service takes another",
+            Exit::NotFound => advice.where_not_found,
+            _ => "",
+        };
+        format!("no job of workflow {name} was started{why}{next}")
+    }
+
+    /// The jobs that may be ours, where the failure does not name them.
+    fn perhaps(&self) -> String {
+        match &*self.candidates {
+            _ if self.failure.is_some() => String::new(),
+            [] => String::new(),
+            [job_id] => format!(", perhaps {job_id}"),
+            job_ids => format!(", perhaps one of {}", job_ids.join(", ")),
         }
     }
 
     /// Why there is no job, where that is known.
-    pub(super) fn why(&self) -> String {
+    fn why(&self) -> String {
         match (&self.failure, &self.last_error) {
-            _ if self.started.is_some() => String::new(),
             (Some(failure), _) => format!(": {failure}"),
             (None, Some(error)) => format!("; last error: {error}"),
             (None, None) if self.has_answered => String::new(),

@@ -233,12 +233,6 @@ impl<'a> Launch<'a> {
     /// Says, as the last line, what is known.
     fn say_known(&self, how: &str) {
         let words = self.known.words(&self.workflow, &self.advice);
-        let why = self.known.why();
-        let advice = match self.known.exit() {
-            Exit::Busy => "; --queue waits until the service takes another",
-            Exit::NotFound => self.advice.where_not_found,
-            _ => "",
-        };
-        self.outlets.progress.say(&format!("matchwatch: {how}{words}{why}{advice}"));
+        self.outlets.progress.say(&format!("matchwatch: {how}{words}"));
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Census {
     job_ids: HashSet<String>,
     /// Whether there were no others.
     is_whole: bool,
+    /// Whether the jobs may not be listed.
+    pub(super) is_denied: bool,
     taken_at: Timestamp,
 }
 
@@ -42,8 +44,8 @@ impl Census {
 }
 
 impl Start {
-    /// Notes which jobs there are. That they may not be listed is told if it `is_news`.
-    pub(super) async fn take_census(&self, is_news: bool) -> Result<Census, StartFailure> {
+    /// Notes which jobs there are.
+    pub(super) async fn take_census(&self) -> Result<Census, StartFailure> {
         let taken_at = self.clock.now();
         let mut job_ids = HashSet::new();
         let mut pages = 0;
@@ -53,12 +55,10 @@ impl Start {
             pages < Census::MAX_PAGES
         });
         match listed.await {
-            Ok(is_whole) => Ok(Census { job_ids, is_whole, taken_at }),
+            Ok(is_whole) => Ok(Census { job_ids, is_whole, is_denied: false, taken_at }),
             Err(error @ SourceError::AccessDenied { .. }) => {
-                if is_news {
-                    self.tell(StartNews::Blind(error));
-                }
-                Ok(Census { job_ids, is_whole: false, taken_at })
+                self.tell(StartNews::Blind(error));
+                Ok(Census { job_ids, is_whole: false, is_denied: true, taken_at })
             }
             Err(error) => Err(StartFailure::Refused(error)),
         }

@@ -148,7 +148,7 @@ impl Start {
     ///
     /// One of [`StartFailure`].
     pub async fn run(self) -> Result<Started, StartFailure> {
-        let mut before = self.take_census(true).await?;
+        let mut before = self.take_census().await?;
         let mut delays = Backoff::new(self.config.backoff);
         let mut queue = self.config.queue.map(Backoff::new);
         let (mut was_lost, mut renewed) = (false, false);
@@ -207,9 +207,9 @@ impl Start {
                     sleep(delay).await;
                 }
             }
-            if !was_lost {
+            if !was_lost && !before.is_denied {
                 // What has appeared meanwhile is somebody else's.
-                before = self.take_census(false).await?;
+                before = self.take_census().await?;
             }
         }
     }

@@ -45,6 +45,7 @@ struct Service {
     others_at_start: Mutex<usize>,
     may_list: AtomicBool,
     starts: Mutex<usize>,
+    lists: Mutex<usize>,
 }
 
 #[derive(Clone)]
@@ -143,6 +144,7 @@ impl JobSource for Service {
         _workflow: &WorkflowKey,
         page: Option<PageToken>,
     ) -> Result<JobPage, SourceError> {
+        *self.lists.lock().unwrap() += 1;
         sleep(Duration::from_millis(20)).await;
         if let Some(error) = self.list_errors.lock().unwrap().pop_front() {
             return Err(error);

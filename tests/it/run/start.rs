@@ -128,7 +128,8 @@ async fn of_a_workflow_with_too_many_jobs_to_know_them_all_none_is_adopted_but_n
     assert_exit(&output, 9);
     let ours = job_ids(&account).into_iter().find(|id| !before.contains(id)).unwrap();
     let last = stderr(&output).lines().last().unwrap();
-    assert!(last.ends_with(&format!("may be ours or an older one: {ours}")), "{last}");
+    assert!(last.contains(&format!("may be ours or an older one: {ours}. ")), "{last}");
+    assert!(last.contains(&format!("To wait for it: matchwatch wait --job-id {ours} ")), "{last}");
     assert_eq!(account.simulator.counts().total(START), 1);
 }
 

@@ -95,7 +95,7 @@ async fn a_signal_while_a_job_is_looked_for_names_the_one_that_may_be_ours() {
     let (mut child, mut lines) = begun(run(&account, &[]), "may be it").await;
     send(Signal::INT, &child);
     let ids = job_ids(&account);
-    let perhaps = format!("a job may have been started, perhaps {}.", ids[0]);
+    let perhaps = format!("a job may have been started, perhaps {}; ", ids[0]);
     let last = lines.next_line().await.unwrap().unwrap();
     assert!(last.contains(&perhaps), "{last}");
     assert!(last.contains(&format!("matchwatch wait --job-id {} ", ids[0])), "{last}");

@@ -103,3 +103,15 @@ async fn a_job_that_somebody_started_while_ours_had_to_wait_is_not_taken_for_our
         assert_eq!(told.job(), ("job-1", How::Told), "{:?}", told.news);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_list_is_told_so_once_and_does_not_ask_again() {
+    let busy = Reply::Bad(conflict());
+    let service = Service::new([busy.clone(), busy.clone(), busy]);
+    service.may_list.store(false, Ordering::Relaxed);
+    let told = start(&service, true).await;
+    assert_eq!(told.job(), ("job-0", How::Told));
+    let blind = told.news.iter().filter(|news| matches!(news, StartNews::Blind(_)));
+    assert_eq!(blind.count(), 1);
+    assert_eq!(*service.lists.lock().unwrap(), 1);
+}
