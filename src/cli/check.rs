@@ -138,7 +138,7 @@ fn notifier(notifier: &NotifierSettings) -> String {
     };
     let filter = &notifier.filter;
     let statuses = match listed(&filter.statuses) {
-        none if none.is_empty() && filter.events.is_empty() => "every transition".to_owned(),
+        none if none.is_empty() && filter.events.is_empty() => "every event".to_owned(),
         none if none.is_empty() => listed(&filter.events),
         statuses => statuses,
     };

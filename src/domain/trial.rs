@@ -56,7 +56,7 @@ impl TestEvent {
             data: TestData {
                 test: true,
                 notifier: notifier.to_owned(),
-                message: "A test by `matchwatch check --online`: no job has changed.".to_owned(),
+                message: "A test by matchwatch: no job has changed.".to_owned(),
             },
         }
     }

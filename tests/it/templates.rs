@@ -161,9 +161,16 @@ async fn slack_gets_blocks_within_its_limits_and_a_text_for_notifications() {
         ["dev.matchwatch.job.failed.v1", "dev.matchwatch.alarm.queued_too_long.raised.v1"];
     let lines = "customers\n*Status*\n@here";
     let told = posted.told(&told_in(&example(raised), lines)).await;
-    assert_eq!(told["text"], "customers *Status* @here");
+    let title = told["text"].as_str().unwrap();
+    assert!(title.starts_with("Matching job of customers *Status* @here in customers"), "{title}");
     assert_eq!(told["blocks"][1]["fields"][0]["text"], "*Workflow*\ncustomers *Status* @here");
     assert_eq!(told["blocks"][1]["fields"][0]["verbatim"], true, "no name becomes a mention");
+    let mapped =
+        examples().into_iter().find(|event| event["data"]["kind"] == "id-mapping").unwrap();
+    let blocks = posted.told(&mapped).await["blocks"].to_string();
+    for count in ["Input records", "Mapped target records removed"] {
+        assert!(blocks.contains(count), "all counts are told: {blocks}");
+    }
     let told = posted.told(&example(failed)).await;
     assert_eq!(told["text"], "Matching job of customers failed in main, eu-west-1");
     assert_eq!(told["blocks"][1]["fields"][0]["text"], "*Workflow*\ncustomers");

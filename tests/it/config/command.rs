@@ -28,14 +28,14 @@ fn check_says_what_would_run_and_succeeds() {
   watch     running and new jobs of orders-* in production, told to all notifiers
   watch     jobs of all workflows since 7d before its first sight in production, told to lines
   notifier  ops tells a webhook: SUCCEEDED, FAILED, events job.*, workflows customers, cust*, accounts production, regions eu-west-1, kinds matching
-  notifier  chat tells a webhook, by the template slack: every transition
-  notifier  tickets tells a webhook, by a template: every transition
-  notifier  phone tells a webhook, by a template: every transition
-  notifier  data tells arn:aws:sns:eu-west-1:123456789012:jobs.fifo: every transition
-  notifier  queue tells https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo: every transition
-  notifier  bus tells arn:aws:events:eu-west-1:123456789012:event-bus/jobs: every transition
-  notifier  archive tells /bin/cat: every transition
-  notifier  lines tells standard output: every transition
+  notifier  chat tells a webhook, by the template slack: every event
+  notifier  tickets tells a webhook, by a template: every event
+  notifier  phone tells a webhook, by a template: every event
+  notifier  data tells arn:aws:sns:eu-west-1:123456789012:jobs.fifo: every event
+  notifier  queue tells https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo: every event
+  notifier  bus tells arn:aws:events:eu-west-1:123456789012:event-bus/jobs: every event
+  notifier  archive tells /bin/cat: every event
+  notifier  lines tells standard output: every event
   store     state/jobs.db
   http      [::1]:9000
 "

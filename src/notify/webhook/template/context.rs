@@ -89,36 +89,40 @@ impl Context {
         name.rsplit_once('.').map_or(name, |(name, _version)| name)
     }
 
-    /// The event in one line.
+    /// The event in one line, which says what it is about wherever it is read.
     fn title(&self) -> String {
         let data = &self.event["data"];
         let word = |key: &str| data[key].as_str().unwrap_or_default();
-        let status = match self.name() {
+        let place = format!("in {}, {}", word("account"), word("region"));
+        let workflow = word("workflowName");
+        let kind = match word("kind") {
+            "id-mapping" => "ID mapping",
+            _ => "Matching",
+        };
+        let name = self.name();
+        let status = match name {
             "job.queued" => "is queued",
             "job.running" => "is running",
             "job.succeeded" => "succeeded",
             "job.failed" => "failed",
             "job.quality_failed" => "succeeded, and failed its quality gates",
-            name => {
-                let message = match one_line(word("message")) {
-                    said if said.is_empty() => {
-                        format!("{name}: {}", self.event["subject"].as_str().unwrap_or_default())
-                    }
-                    said => said,
+            _ => {
+                let about = match (workflow, word("jobId")) {
+                    _ if self.is_test() => String::new(),
+                    ("", _) => format!("Account {}, {}: ", word("account"), word("region")),
+                    (workflow, "") => format!("{kind} workflow {workflow} {place}: "),
+                    (workflow, _) => format!("{kind} job of {workflow} {place}: "),
                 };
-                return if name.ends_with(".resolved") {
-                    format!("Over: {message}")
-                } else {
-                    message
+                let over = name.strip_suffix(".resolved").map_or(String::new(), |alarm| {
+                    format!("Over: {}. ", alarm.trim_start_matches("alarm.").replace('_', " "))
+                });
+                return match one_line(word("message")) {
+                    silence if silence.is_empty() => format!("{over}{about}{name}"),
+                    message => format!("{over}{about}{message}"),
                 };
             }
         };
-        let kind = match word("kind") {
-            "id-mapping" => "ID mapping",
-            _ => "Matching",
-        };
-        let (workflow, account, region) = (word("workflowName"), word("account"), word("region"));
-        format!("{kind} job of {workflow} {status} in {account}, {region}")
+        format!("{kind} job of {workflow} {status} {place}")
     }
 
     fn severity(&self) -> Severity {
@@ -163,6 +167,10 @@ impl Context {
     fn facts(&self) -> Vec<Fact> {
         let Some(data) = self.event["data"].as_object() else { return Vec::new() };
         let first = ["workflowName", "jobId", "account", "region", "status", "durationSeconds"];
+        if self.name().ends_with(".resolved") {
+            // What else it holds was so when the alarm began.
+            return first[..4].iter().filter_map(|key| fact(key, data.get(*key)?)).collect();
+        }
         let hidden = [
             "test",
             "message",
@@ -248,15 +256,19 @@ fn words(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::testing::{failed, succeeded, trial};
+    use crate::notify::testing::{failed, raised, succeeded, trial};
 
     #[test]
     fn a_title_tells_the_event_in_one_line() {
         let title = |message: &Message| Context::of(message).unwrap().title();
         assert_eq!(title(&succeeded()), "Matching job of customers succeeded in main, eu-west-1");
         assert_eq!(title(&failed()), "Matching job of customers failed in main, eu-west-1");
+        assert_eq!(
+            title(&raised()),
+            "Account main, eu-west-1: access is denied to all of account main"
+        );
         let test = Context::of_test(&trial()).unwrap();
-        assert_eq!(test.title(), "A test by `matchwatch check --online`: no job has changed.");
+        assert_eq!(test.title(), "A test by matchwatch: no job has changed.");
     }
 
     #[test]
@@ -265,7 +277,10 @@ mod tests {
         let context = |event_type: &str| Context {
             event: serde_json::json!({
                 "type": event_type, "source": "/aws/x/customers", "subject": "customers",
-                "data": { "message": "denied", "account": "main" },
+                "data": {
+                    "message": "denied", "account": "main", "region": "eu-west-1", "workflowName": "customers",
+                    "kind": "matching",
+                },
             }),
             workflow_arn: None,
         };
@@ -278,10 +293,9 @@ mod tests {
         elsewhere.event["data"]["account"] = "other".into();
         assert_ne!(elsewhere.dedup_key(), raised.dedup_key(), "a workflow of the same name");
         assert_eq!((raised.severity(), resolved.severity()), (Severity::Warning, Severity::Info));
-        assert_eq!(
-            (raised.title(), resolved.title()),
-            ("denied".to_owned(), "Over: denied".to_owned())
-        );
+        let about = "Matching workflow customers in main, eu-west-1: denied";
+        assert_eq!(raised.title(), about);
+        assert_eq!(resolved.title(), format!("Over: access denied. {about}"));
     }
 
     #[test]
