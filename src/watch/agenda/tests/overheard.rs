@@ -87,12 +87,17 @@ fn a_job_that_denies_access_is_not_asked_sooner_for_being_listed() {
     assert_eq!(play.jobs, [job]);
     play.jobs.clear();
     play.answer_job(job, Answer::Denied);
+    // Nothing is read here meanwhile.
+    for page in std::mem::take(&mut play.pages) {
+        play.answer_page(page, Err(Answer::Denied));
+    }
     let due = play.agenda.gets.next_deadline().unwrap();
     assert!(due - play.now >= Duration::from_mins(1));
     for _ in 0..3 {
         play.now += SECOND;
         play.overhear_now(&all_are(Running));
         assert_eq!(play.agenda.gets.next_deadline(), Some(due));
+        assert!(play.agenda.job(job).unwrap().record.is_in_trouble());
     }
 }
 
