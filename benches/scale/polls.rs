@@ -19,7 +19,7 @@ use matchwatch::source::{self, EntityResolution};
 use matchwatch::source::{JobPage, JobSource, PageToken, Scope, SourceError, WorkflowPage};
 use matchwatch::store::{SqliteConfig, SqliteStore, Store};
 use matchwatch::watch::{
-    Account, Budgets, Config, Next, Observer, Patience, Poller, Terms, WatchedJob,
+    Account, Budgets, Config, Handed, Next, Observer, Patience, Poller, Terms, WatchedJob,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
@@ -93,6 +93,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
         clock: Arc::clone(&clock),
         metrics,
         observer: Arc::clone(&gauge) as Arc<dyn Observer>,
+        finder: None,
         recorded: watch::Sender::new(()),
         heartbeat: Heartbeat::new(),
     };
@@ -111,7 +112,7 @@ async fn run(load: Load, count: usize, url: &str, folder: &Path) -> anyhow::Resu
         }
     });
     let (give, given) = mpsc::unbounded_channel();
-    give.send(watched.collect())?;
+    give.send(Handed::Jobs(watched.collect()))?;
     drop(give);
     drop::<HashMap<_, _>>(poller.run(given, shutdown).await);
     gauge.measured()

@@ -74,6 +74,7 @@ pub fn step_poller(
         seed: rand::random(),
         metrics: Metrics::new()?,
         observer,
+        finder: None,
         recorded,
         heartbeat: Heartbeat::new(),
     })

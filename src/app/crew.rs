@@ -13,7 +13,7 @@ use super::plan::{Base, KnownLimits, Plan, PlannedAccount};
 use super::retirement;
 use crate::deliver::{Stop, Worker};
 use crate::domain::{JobKey, JobKind};
-use crate::watch::Place;
+use crate::watch::{Handed, Place};
 
 /// A loop that broke off: a defect of this program.
 #[derive(Debug, thiserror::Error)]
@@ -151,10 +151,12 @@ impl Crew {
         if let Some(mut discovery) = discovery {
             discovery.heartbeat = self.base.status.heartbeat();
             jobs.extend(discovery.take_over(schedule));
-            self.discoveries.spawn(discovery.run(give.clone(), self.round.clone()));
+            let (show, shown) = mpsc::unbounded_channel();
+            poller.finder = Some(show);
+            self.discoveries.spawn(discovery.run(give.clone(), shown, self.round.clone()));
         }
         // The receiver is right here.
-        let _ = give.send(jobs);
+        let _ = give.send(Handed::Jobs(jobs));
         self.pollers.spawn(poller.run(given, self.round.clone()));
     }
 

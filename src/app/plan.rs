@@ -134,6 +134,7 @@ impl Base {
                         bell: Arc::clone(&bell),
                         by: Arc::clone(&status) as Arc<dyn Observer>,
                     }),
+                    finder: None,
                     recorded: self.recorded.clone(),
                     heartbeat: Heartbeat::new(),
                 };

@@ -14,7 +14,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;paddin
 h1{font-size:1.3rem;margin:0}p{margin:.3rem 0 1.2rem}\
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;vertical-align:top;padding:.45rem .9rem .45rem 0;border-bottom:1px solid var(--line)}\
-th{font-weight:600;white-space:nowrap}td.n{white-space:nowrap}\
+th{font-weight:600;white-space:nowrap}td.n{white-space:nowrap}td.a{min-width:9rem}td.s{min-width:20rem}\
 small{display:block;color:var(--dim);overflow-wrap:anywhere}\
 .up::before,.down::before,.untried::before{content:'';display:inline-block;width:.65em;height:.65em;border-radius:50%;\
 margin-right:.45em;background:var(--pale)}.up::before{background:var(--good)}.down::before{background:var(--bad)}\
@@ -67,7 +67,7 @@ fn row(view: &AccountView) -> String {
     }
     let [gets, lists] = view.budgets.each_ref().map(budget);
     format!(
-        "<tr><td>{}{about}</td><td class=\"n\">{}</td><td class=\"n\">{kind}</td><td>{}</td><td class=\"n\">{}</td>\
+        "<tr><td class=\"a\">{}{about}</td><td class=\"n\">{}</td><td class=\"n\">{kind}</td><td class=\"s\">{}</td><td class=\"n\">{}</td>\
          <td class=\"n\">{}</td><td>{}</td><td class=\"n\">{gets}{lists}</td></tr>\n",
         escaped(account),
         escaped(region),

@@ -10,6 +10,7 @@ mod answers;
 mod intervals;
 mod learning;
 mod lists;
+mod overheard;
 mod prices;
 mod spare;
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::agenda::Agenda;
 use super::alarms::{Alarms, Entry};
 use super::poll::Context;
 use super::seen::Seen;
-use super::{Budgets, Config, Observer, Patience, Place, WatchedJob};
+use super::{Budgets, Config, Handed, Observer, Patience, Place, ReadPage, WatchedJob};
 use crate::backoff;
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobStatus, Routing};
@@ -70,6 +70,8 @@ pub struct Poller {
     pub metrics: Metrics,
     /// Is told of every answer.
     pub observer: Arc<dyn Observer>,
+    /// Who looks for new jobs, and need not read the pages that are read here.
+    pub finder: Option<mpsc::UnboundedSender<ReadPage>>,
     /// Marked changed with every transition.
     pub recorded: watch::Sender<()>,
     /// Beats while the loop goes round.
@@ -77,14 +79,14 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches the jobs that come through `jobs`, batch by batch, until that is closed and each has ended or was given
+    /// Watches the jobs that come through `handed`, batch by batch, until that is closed and each has ended or was given
     /// up, or `shutdown` is cancelled.
     ///
     /// Requests under way are dropped at shutdown; what has been answered by then is recorded first. Returns the
     /// places of the jobs that were left, for another poller to go on.
     pub async fn run(
         self,
-        mut jobs: mpsc::UnboundedReceiver<Vec<WatchedJob>>,
+        mut handed: mpsc::UnboundedReceiver<Handed>,
         shutdown: CancellationToken,
     ) -> HashMap<JobKey, Place> {
         let (mut run, clerk) = Run::new(self, shutdown);
@@ -104,11 +106,12 @@ impl Poller {
                 Some(back) = run.errands.join_next() => run.take_in(back),
                 // Others have their turn, too.
                 () = task::yield_now(), if newcomers.len() > 0 => {}
-                batch = jobs.recv(), if more && newcomers.len() == 0 => match batch {
-                    Some(batch) => {
+                handed = handed.recv(), if more && newcomers.len() == 0 => match handed {
+                    Some(Handed::Jobs(batch)) => {
                         run.agenda.expect(batch.len());
                         newcomers = batch.into_iter();
                     }
+                    Some(Handed::Page(page)) => run.overhear(page),
                     None => more = false,
                 },
                 () = sleep_until(wake_at) => {}
@@ -141,6 +144,7 @@ struct Run {
     concurrency: usize,
     budgets: Budgets,
     observer: Arc<dyn Observer>,
+    finder: Option<mpsc::UnboundedSender<ReadPage>>,
     heartbeat: Heartbeat,
     shutdown: CancellationToken,
     agenda: Agenda,
@@ -177,6 +181,7 @@ impl Run {
             concurrency: poller.config.concurrency,
             budgets: poller.budgets.clone(),
             observer: poller.observer,
+            finder: poller.finder,
             heartbeat: poller.heartbeat,
             shutdown,
             agenda: Agenda::new(

@@ -13,6 +13,8 @@ const PAGES_BACK: usize = 2;
 pub(super) struct Sweep {
     /// Tells one from another.
     pub(super) number: u32,
+    /// Its pages are asked for here; else somebody else reads them, and shows them.
+    pub(super) is_own: bool,
     pub(super) started_at: Instant,
     /// Where the next page begins; the first, if absent.
     pub(super) next: Option<PageToken>,
@@ -33,6 +35,7 @@ impl Sweep {
         let past = if looks_back { Some(Vec::new()) } else { None };
         Self {
             number,
+            is_own: true,
             started_at: now,
             next: None,
             pages: 0,
@@ -41,6 +44,11 @@ impl Sweep {
             all_met_after: None,
             past,
         }
+    }
+
+    /// The same, that somebody else began then.
+    pub(super) fn overheard(number: u32, began_at: Instant, listable: usize) -> Self {
+        Self { is_own: false, ..Self::new(number, began_at, false, listable) }
     }
 
     /// Notes whether the pages so far showed all that is still live of what was to be met.

@@ -96,6 +96,7 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
         seed: 1,
         metrics: Metrics::new().unwrap(),
         observer: Arc::clone(&notes) as Arc<dyn Observer>,
+        finder: None,
         recorded: channel::channel(()).0,
         heartbeat: Heartbeat::new(),
     };
@@ -103,9 +104,9 @@ fn poller(service: &Arc<Service>, store: &Arc<dyn Store>, config: Config) -> (Po
 }
 
 /// Jobs that are all known from the start.
-fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<Vec<WatchedJob>> {
+fn given(jobs: impl IntoIterator<Item = WatchedJob>) -> mpsc::UnboundedReceiver<Handed> {
     let (give, given) = mpsc::unbounded_channel();
-    give.send(jobs.into_iter().collect()).unwrap();
+    give.send(Handed::Jobs(jobs.into_iter().collect())).unwrap();
     given
 }
 

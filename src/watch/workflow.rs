@@ -117,6 +117,13 @@ impl Workflow {
         self.run_times = RunTimes::learn(&past, running);
     }
 
+    /// Whether there is something that only a list tells.
+    pub(super) fn wants_a_page(&self) -> bool {
+        self.mode == Mode::Listed
+            || !self.looked_back
+            || self.sweep.as_ref().is_some_and(|sweep| sweep.is_own)
+    }
+
     /// The interval, in seconds, at which the listed jobs are worth their calls, at this price of a list call.
     ///
     /// A job that by itself would be asked about every Δᵢ at the price λ changes as if at the constant rate 2λ/Δᵢ².

@@ -3,6 +3,7 @@
 mod anything;
 mod bad;
 mod command;
+mod documented;
 mod environment;
 mod good;
 mod shipped;

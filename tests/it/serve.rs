@@ -8,6 +8,7 @@ mod alarms;
 mod discovery;
 mod disk;
 mod id_mapping;
+mod lists;
 mod pages;
 mod quality;
 mod reload;

@@ -1,6 +1,7 @@
 //! Hears every answer of an account, and tells what is new.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +13,16 @@ use crate::source::{Operation, Scope, SourceError};
 use crate::watch::cadence::Eta;
 use crate::watch::{Next, Observer, discovery};
 
+/// Sessions end in mid-run, and at times the next one is of no more use. So many that are over, without an answer in
+/// between, are no accident.
+const EXPIRED_FOR_GOOD: u32 = 3;
+
 /// Rings when an answer says something new of who is let in.
 pub(in crate::app) struct Bell {
     account: Arc<str>,
     /// Whether it was denied the last time.
     known: Mutex<HashMap<Matter, bool>>,
+    expired_in_a_row: AtomicU32,
     news: mpsc::UnboundedSender<News>,
 }
 
@@ -25,7 +31,7 @@ impl Bell {
     pub(in crate::app) fn new(account: &Arc<str>) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
         let (news, heard) = mpsc::unbounded_channel();
         let (account, known) = (Arc::clone(account), Mutex::default());
-        (Arc::new(Self { account, known, news }), heard)
+        (Arc::new(Self { account, known, expired_in_a_row: AtomicU32::new(0), news }), heard)
     }
 
     /// What came back of a question about `workflow`; of a list of workflows where that is `None`. `is_certain` says
@@ -52,7 +58,9 @@ impl Bell {
                 self.note((self.subject(), None), Some(error));
             }
             Err(error @ SourceError::CredentialsExpired { .. }) if is_certain => {
-                self.note((self.subject(), None), Some(error));
+                if self.expired_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= EXPIRED_FOR_GOOD {
+                    self.note((self.subject(), None), Some(error));
+                }
             }
             // They say nothing of who is let in.
             Err(
@@ -66,6 +74,7 @@ impl Bell {
 
     /// The service knows who asks.
     fn let_in(&self) {
+        self.expired_in_a_row.store(0, Ordering::Relaxed);
         self.note((self.subject(), None), None);
     }
 

@@ -145,13 +145,24 @@ fn an_error_that_says_nothing_of_access_changes_nothing() {
 }
 
 #[test]
-fn a_session_that_expired_counts_only_where_others_are_no_better() {
+fn sessions_that_expire_count_only_where_one_after_the_other_is_no_better() {
     let mut stage = Stage::new(ALL);
     let expired = SourceError::CredentialsExpired { message: "expired".into() };
-    stage.bell.answered(Some(&workflow("customers")), GET, Err(&expired), false);
-    assert!(stage.hear().is_empty());
-    stage.bell.answered(Some(&workflow("customers")), GET, Err(&expired), true);
-    assert_eq!(stage.hear(), ["raised main"]);
+    let (customers, expires) = (workflow("customers"), |stage: &mut Stage, is_certain| {
+        stage.bell.answered(Some(&workflow("customers")), GET, Err(&expired), is_certain);
+        stage.hear()
+    });
+    for _ in 0..9 {
+        assert!(expires(&mut stage, false).is_empty(), "others are found at once");
+    }
+    for _ in 0..9 {
+        assert!(expires(&mut stage, true).is_empty() && expires(&mut stage, true).is_empty());
+        stage.bell.answered(Some(&customers), GET, Ok(()), true);
+        assert!(stage.hear().is_empty(), "an answer in between");
+    }
+    let told = [(); 4].map(|()| expires(&mut stage, true)).concat();
+    assert_eq!(told, ["raised main"]);
+    assert_eq!(stage.answer(Some("customers"), GET, Ok(())), ["resolved main"]);
 }
 
 #[test]

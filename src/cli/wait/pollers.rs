@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Failure;
 use crate::app;
 use crate::domain::{ByKind, JobKey, JobKind};
-use crate::watch::{Account, Budgets, Config, Observer, Place, WatchedJob};
+use crate::watch::{Account, Budgets, Config, Handed, Observer, Place, WatchedJob};
 
 /// The pollers of one command.
 pub(super) struct Pollers {
@@ -21,7 +21,7 @@ pub(super) struct Pollers {
     observer: Arc<dyn Observer>,
     stop: CancellationToken,
     /// Jobs on their way to the poller of their kind, once there is one.
-    jobs: ByKind<Option<mpsc::UnboundedSender<Vec<WatchedJob>>>>,
+    jobs: ByKind<Option<mpsc::UnboundedSender<Handed>>>,
     running: JoinSet<HashMap<JobKey, Place>>,
 }
 
@@ -43,16 +43,17 @@ impl Pollers {
         let kind = key.kind;
         let (notifiers, terms) = (Arc::default(), Arc::default());
         let job = WatchedJob { key, status: None, since: None, notifiers, terms, place: None };
+        let job = Handed::Jobs(vec![job]);
         if let Some(jobs) = self.jobs.of(kind) {
-            return jobs.send(vec![job]).map_err(|_| broken_off());
+            return jobs.send(job).map_err(|_| broken_off());
         }
         let jobs = self.start(kind)?;
-        let sent = jobs.send(vec![job]).map_err(|_| broken_off());
+        let sent = jobs.send(job).map_err(|_| broken_off());
         *self.jobs.of_mut(kind) = Some(jobs);
         sent
     }
 
-    fn start(&mut self, kind: JobKind) -> Result<mpsc::UnboundedSender<Vec<WatchedJob>>, Failure> {
+    fn start(&mut self, kind: JobKind) -> Result<mpsc::UnboundedSender<Handed>, Failure> {
         let poller = app::step_poller(
             self.account.clone(),
             kind,

@@ -11,7 +11,7 @@ use crate::source::{JobPage, PageToken, SourceError};
 use crate::watch::cadence::JITTER;
 use crate::watch::listing::After;
 use crate::watch::price::Weight;
-use crate::watch::roster::{JobIndex, WorkflowIndex};
+use crate::watch::roster::{JobIndex, Tracked, WorkflowIndex};
 use crate::watch::seen::Seen;
 use crate::watch::sightings;
 use crate::watch::sweep::Sweep;
@@ -31,16 +31,24 @@ pub(in crate::watch) struct Sight {
 impl Agenda {
     /// The next page that is asked for.
     pub(in crate::watch) fn next_list(&mut self, now: Instant) -> Turn<WorkflowIndex> {
-        let Some((&index, deadline)) = self.lists.first() else { return Turn::Nothing };
-        if deadline > now {
-            return Turn::Wait(deadline);
-        }
+        let (index, deadline) = loop {
+            let Some((&index, deadline)) = self.lists.first() else { return Turn::Nothing };
+            if deadline > now {
+                return Turn::Wait(deadline);
+            }
+            if self.roster.workflow(index).wants_a_page() {
+                break (index, deadline);
+            }
+            // Somebody else has read what it was for.
+            self.lists.take(&index);
+            self.lists.give_back(&index, None);
+        };
         if let Err(ready_at) = self.budgets.lists.pacer().acquire(now) {
             return Turn::Wait(ready_at);
         }
         self.lists.take_due(now);
         let workflow = self.roster.workflow_mut(index);
-        if workflow.sweep.is_none() {
+        if workflow.sweep.as_ref().is_none_or(|sweep| !sweep.is_own) {
             workflow.sweeps += 1;
             let (number, listable) = (workflow.sweeps, workflow.wanted.demand.count());
             workflow.sweep = Some(Sweep::new(number, now, !workflow.looked_back, listable));
@@ -67,13 +75,8 @@ impl Agenda {
         let Some(mut sweep) = workflow.sweep.take() else { return Default::default() };
         sweep.pages += 1;
         sweep.next = page.next;
-        let mut sights = Vec::new();
-        for summary in page.jobs {
-            match self.roster.workflow(index).jobs.get(&*summary.job_id) {
-                Some(&job) => sights.extend(self.meet(job, summary, &mut sweep, seen)),
-                None => sweep.past.iter_mut().for_each(|past| past.push(summary.clone())),
-            }
-        }
+        let (sights, others) = self.meet_all(index, page.jobs, &mut sweep, seen);
+        sweep.past.iter_mut().for_each(|past| past.extend_from_slice(&others));
         sweep.note_whether_all_are_met();
         if sweep.goes_on(self.roster.workflow(index).mode == Mode::Listed) {
             // Other workflows' pages come in between: none waits for the end of a long list.
@@ -122,6 +125,24 @@ impl Agenda {
         after == After::Rest
     }
 
+    /// A page showed these jobs. Returns what it shows of those that are followed, and the others.
+    pub(super) fn meet_all(
+        &mut self,
+        index: WorkflowIndex,
+        jobs: Vec<JobSummary>,
+        sweep: &mut Sweep,
+        seen: Seen,
+    ) -> (Vec<Sight>, Vec<JobSummary>) {
+        let (mut sights, mut others) = (Vec::new(), Vec::new());
+        for summary in jobs {
+            match self.roster.workflow(index).jobs.get(&*summary.job_id) {
+                Some(&job) => sights.extend(self.meet(job, summary, sweep, seen)),
+                None => others.push(summary),
+            }
+        }
+        (sights, others)
+    }
+
     /// A list showed a job that is followed.
     fn meet(
         &mut self,
@@ -144,6 +165,8 @@ impl Agenda {
         }
         self.list_shows(index);
         let is_in_flight = self.gets.is_in_flight(&index);
+        let workflow = self.roster.job(index)?.workflow;
+        let lists_answer = self.roster.workflow(workflow).mode == Mode::Listed;
         let job = self.roster.job_mut(index)?;
         match &step {
             // One that is in trouble has a time of its own, which is not to be hurried.
@@ -151,13 +174,17 @@ impl Agenda {
                 job.own = true;
                 self.gets.schedule(index, self.at_once);
             }
-            Step::Unchanged if !is_in_flight => {
+            Step::Unchanged if !is_in_flight && is_news_of(job, lists_answer, seen) => {
                 job.record.answered();
                 job.own = false;
                 if let Some(status) = job.status {
                     job.sightings.saw(status, summary.start_time, seen);
                 }
-                self.stays(index, seen.now);
+                let interval = self.stays(index, seen.now)?;
+                // A list that is asked for here while no list answers for jobs is asked for their past, and puts nothing off.
+                if !lists_answer && !sweep.is_own {
+                    self.gets.reschedule(&index, self.not_at_once(seen.now + interval));
+                }
             }
             Step::Transition(_) | Step::Unchanged | Step::Stale | Step::Unknown => {}
         }
@@ -175,7 +202,7 @@ impl Agenda {
     }
 
     /// All pages that are worth it were read.
-    fn sweep_ended(&mut self, index: WorkflowIndex, sweep: &Sweep, now: Instant) {
+    pub(super) fn sweep_ended(&mut self, index: WorkflowIndex, sweep: &Sweep, now: Instant) {
         let workflow = self.roster.workflow_mut(index);
         let all_met = sweep.all_met_after;
         if let Some(pages) = all_met {
@@ -191,7 +218,10 @@ impl Agenda {
         if workflow.mode == Mode::Listed && workflow.wanted.demand.count() > 0 {
             let spread = 1.0 + JITTER * (2.0 * self.spread.random::<f64>() - 1.0);
             let interval = self.list_interval(index).mul_f64(spread);
-            self.lists.schedule(index, (sweep.started_at + interval).max(now));
+            let due = (sweep.started_at + interval).max(now);
+            self.lists.schedule(index, due);
+            // It may have waited for an earlier time.
+            self.lists.reschedule(&index, due);
         }
     }
 
@@ -281,6 +311,13 @@ impl Agenda {
         let interval = Duration::try_from_secs_f64(seconds).unwrap_or(limits.longest);
         interval.clamp(limits.shortest, limits.longest)
     }
+}
+
+/// Whether it counts as an answer of the job that a list shows it where it was known to be.
+fn is_news_of(job: &Tracked, lists_answer: bool, seen: Seen) -> bool {
+    // Not if the job has answered since, nor if a list showed later that it has moved on. One that is in trouble keeps its
+    // own time, unless lists answer for it.
+    seen.now >= job.answered_at && if job.record.is_in_trouble() { lists_answer } else { !job.own }
 }
 
 /// Whether a job's life is over with it.

@@ -1,5 +1,6 @@
 //! Whatever comes back, no job is forgotten, and none waits much longer than its equals.
 
+mod overheard;
 mod places;
 mod play;
 
@@ -9,9 +10,10 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::JobStatus;
-use crate::watch::backoff;
+use crate::domain::{JobStatus, JobSummary, ObservedStatus};
+use crate::source::PageToken;
 use crate::watch::workflow::Mode;
+use crate::watch::{ReadPage, backoff};
 use play::{Action, Answer, Play, action};
 
 proptest! {

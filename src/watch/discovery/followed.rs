@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::Rule;
 use super::judgement::{Judgement, Verdict};
@@ -62,6 +63,11 @@ impl Followed {
     /// Whether the jobs that were there at first are still to be judged.
     pub(super) fn is_judged(&self) -> bool {
         self.remembered.as_ref().is_some_and(|remembered| remembered.is_judged)
+    }
+
+    /// Whether a look that begins now is likely to end with its first page.
+    pub(super) fn may_look_short(&self, now: Instant) -> bool {
+        self.is_judged() && self.order.is_short(now)
     }
 
     /// The jobs of a page that the rule follows and that were not met before; a store may have forgotten those that ended

@@ -14,10 +14,11 @@ use crate::backoff::{Backoff, Policy};
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, JobSummary, WorkflowKey};
 use crate::metrics::Metrics;
-use crate::source::{JobPage, Operation, SourceError, WorkflowPage};
+use crate::source::{JobPage, Operation, PageToken, SourceError, WorkflowPage};
 use crate::store::{Store, StoreError};
 use crate::watch::poller::Account;
-use crate::watch::{Budget, WatchedJob};
+use crate::watch::seen::Seen;
+use crate::watch::{Budget, Handed, ReadPage};
 
 /// The share of an account's list calls that discovery takes at the most: the rest is for lists of live jobs.
 const SHARE: f64 = 0.6;
@@ -40,7 +41,7 @@ pub(super) struct Context {
     /// Those of them that are made here.
     pub(super) share: Budget,
     /// Who follows the jobs that are found.
-    pub(super) jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
+    pub(super) poller: mpsc::UnboundedSender<Handed>,
 }
 
 /// Why a look came to nothing.
@@ -62,8 +63,12 @@ impl Context {
         Budget::new(lists.pacer().rate() * SHARE)
     }
 
-    /// Looks through the jobs of a workflow, and hands out those that are new.
-    pub(super) async fn look(&self, workflow: &mut Followed) -> Result<(), Failure> {
+    /// Looks through the jobs of a workflow, and hands out those that are new. The poller may have `read` the first page.
+    pub(super) async fn look(
+        &self,
+        workflow: &mut Followed,
+        mut read: Option<ReadPage>,
+    ) -> Result<(), Failure> {
         if workflow.remembered.is_none() {
             let stored = self.store.follow(&workflow.key, workflow.rule.first_sight).await?;
             workflow.remember(stored);
@@ -72,17 +77,23 @@ impl Context {
         // At each look: a clock that was ahead for a while has forgotten more than the present time tells.
         let pruned_to = self.store.pruned_to().await?;
         let forgotten = forgotten_before(self.retain, pruned_to, self.clock.now());
-        let mut walk = workflow.order.walk(is_first, Instant::now());
+        let began_at = read.as_ref().map_or_else(Instant::now, |page| page.began_at);
+        let mut walk = workflow.order.walk(is_first, began_at);
         let (mut met, mut next) = (HashSet::new(), None);
         let is_whole = loop {
-            let operation = Operation::list_jobs(self.kind);
-            let list = || self.account.source.list_jobs(&workflow.key, next.clone());
-            let page: JobPage = self.ask(operation, list).await.map_err(Failure::Source)?;
-            self.metrics.discovery_pages.with_label_values(&self.labels()).inc();
+            let is_shared = read.is_some();
+            let page = match read.take() {
+                Some(page) => page,
+                None => self.page(&workflow.key, next, began_at).await.map_err(Failure::Source)?,
+            };
             let new = self.take_in(workflow, &page.jobs, forgotten, is_first).await?;
             let goes_on = walk.goes_on(&page.jobs, |job| new.contains(&job.job_id));
-            met.extend(page.jobs.into_iter().map(|job| job.job_id));
-            next = page.next;
+            met.extend(page.jobs.iter().map(|job| job.job_id.clone()));
+            next = page.next.clone();
+            if !is_shared {
+                // After the jobs that it brought: what it shows of those that are at work need not be asked again.
+                let _ = self.poller.send(Handed::Page(page));
+            }
             if next.is_none() || !goes_on {
                 break next.is_none();
             }
@@ -104,6 +115,20 @@ impl Context {
             workflow.judged(passed_over);
         }
         Ok(())
+    }
+
+    /// A page of a list that was begun then.
+    async fn page(
+        &self,
+        workflow: &WorkflowKey,
+        token: Option<PageToken>,
+        began_at: Instant,
+    ) -> Result<ReadPage, SourceError> {
+        let list = || self.account.source.list_jobs(workflow, token.clone());
+        let page: JobPage = self.ask(Operation::list_jobs(self.kind), list).await?;
+        self.metrics.discovery_pages.with_label_values(&self.labels()).inc();
+        let (jobs, next, seen) = (page.jobs, page.next, Seen::of(&*self.clock));
+        Ok(ReadPage { workflow: workflow.clone(), jobs, next, began_at, seen })
     }
 
     /// Hands out the jobs of a page that are followed. Returns those that nobody knew.
@@ -141,7 +166,7 @@ impl Context {
         }
         if !found.is_empty() {
             // Nobody follows any more where the daemon stops: the next start finds them again.
-            let _ = self.jobs.send(found);
+            let _ = self.poller.send(Handed::Jobs(found));
         }
         Ok(new)
     }

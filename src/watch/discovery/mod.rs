@@ -11,9 +11,11 @@ mod followed;
 mod judgement;
 mod look;
 mod rounds;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod workflows;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::Account;
-use super::{Budget, Observer, Place, Terms, WatchedJob};
+use super::{Budget, Handed, Observer, Place, ReadPage, Terms, WatchedJob};
 use crate::backoff::Policy;
 use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, JobSet, NamePattern, Start, WorkflowKey};
@@ -41,8 +43,6 @@ use rounds::Rounds;
 
 /// Looks under way at once: one that gets no answer holds up no other.
 const CONCURRENCY: usize = 4;
-/// The list of workflows is read every so many intervals.
-const WORKFLOWS_EVERY: u32 = 2;
 /// What is denied is asked for again no sooner than this.
 const DENIED_INTERVAL: Duration = Duration::from_mins(5);
 /// In the place of a workflow's name: all of them.
@@ -126,14 +126,16 @@ impl Discovery {
         .collect()
     }
 
-    /// Hands the jobs that are found to `jobs`, until `shutdown` is cancelled.
+    /// Hands the jobs that are found to the poller, and the pages that are read for it, until `shutdown` is cancelled. Those
+    /// that the poller has `read` need not be read here.
     pub async fn run(
         self,
-        jobs: mpsc::UnboundedSender<Vec<WatchedJob>>,
+        poller: mpsc::UnboundedSender<Handed>,
+        mut read: mpsc::UnboundedReceiver<ReadPage>,
         shutdown: CancellationToken,
     ) {
         let heartbeat = self.heartbeat.clone();
-        let mut run = Run::new(self, jobs);
+        let mut run = Run::new(self, poller);
         loop {
             heartbeat.beat();
             let wake_at = run.send_what_is_due();
@@ -141,6 +143,7 @@ impl Discovery {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(back) = run.errands.join_next() => run.take_back(back),
+                Some(page) = read.recv() => run.overhear(page),
                 () = sleep_until(wake_at) => {}
             }
         }
@@ -152,7 +155,8 @@ impl Discovery {
 /// What came back.
 enum Errand {
     Workflows(Result<Vec<String>, SourceError>),
-    Look(Box<Followed>, Result<(), Failure>),
+    /// The second value says when the poller asked for its first page, if it did.
+    Look(Box<Followed>, Option<Instant>, Result<(), Failure>),
 }
 
 /// What is looked through, or listed.
@@ -178,7 +182,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(discovery: Discovery, jobs: mpsc::UnboundedSender<Vec<WatchedJob>>) -> Self {
+    fn new(discovery: Discovery, poller: mpsc::UnboundedSender<Handed>) -> Self {
         let Discovery { account, kind, rules, named, store, clock, backoff, retain, .. } =
             discovery;
         let now = Instant::now();
@@ -193,7 +197,7 @@ impl Run {
             clock,
             retain,
             named,
-            jobs,
+            poller,
         };
         let mut run = Self {
             context: Arc::new(context),
@@ -212,39 +216,6 @@ impl Run {
         }
         run.show();
         run
-    }
-
-    /// Workflows that a rule names as they are need no list.
-    fn follow_those_that_are_named(&mut self, now: Instant) {
-        let names: Vec<Arc<str>> =
-            self.rules.iter().filter_map(|rule| rule.workflows.literal()).map(Arc::from).collect();
-        for name in names {
-            self.follow(name, now);
-        }
-    }
-
-    /// Time between two lists of the workflows, where one is needed.
-    fn list_interval(&self) -> Option<Duration> {
-        let patterns = self.rules.iter().filter(|rule| rule.workflows.literal().is_none());
-        patterns.map(|rule| rule.interval * WORKFLOWS_EVERY).min()
-    }
-
-    fn is_named(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| rule.workflows.literal() == Some(name))
-    }
-
-    /// Follows a workflow that a rule fits, unless it is followed.
-    fn follow(&mut self, name: Arc<str>, now: Instant) {
-        self.gone.remove(&name);
-        if self.followed.contains_key(&name) {
-            return;
-        }
-        let Some(rule) = Rule::of(&self.rules, &name) else { return };
-        let key = self.key(Arc::clone(&name));
-        let round = self.rounds.add(rule.interval);
-        let workflow = Followed::new(key, Arc::clone(rule), round);
-        self.followed.insert(Arc::clone(&name), Some(Box::new(workflow)));
-        self.tasks.set(Task::Look(name), now);
     }
 
     fn key(&self, name: Arc<str>) -> WorkflowKey {
@@ -274,8 +245,8 @@ impl Run {
                         continue;
                     };
                     self.errands.spawn(async move {
-                        let looked = context.look(&mut workflow).await;
-                        Errand::Look(workflow, looked)
+                        let looked = context.look(&mut workflow, None).await;
+                        Errand::Look(workflow, None, looked)
                     });
                 }
             }
@@ -283,11 +254,28 @@ impl Run {
         look_again
     }
 
+    /// The poller has read the first page of a list. Where a look would be likely to end there, it is one.
+    fn overhear(&mut self, page: ReadPage) {
+        let name = Arc::clone(&page.workflow.name);
+        let Some(home) = self.followed.get_mut(&name) else { return };
+        let may_be_one = |workflow: &mut Box<Followed>| workflow.may_look_short(page.began_at);
+        let Some(mut workflow) = home.take_if(may_be_one) else { return };
+        self.tasks.remove(&Task::Look(name));
+        let context = Arc::clone(&self.context);
+        self.errands.spawn(async move {
+            let began_at = page.began_at;
+            let looked = context.look(&mut workflow, Some(page)).await;
+            Errand::Look(workflow, Some(began_at), looked)
+        });
+    }
+
     fn take_back(&mut self, back: Result<Errand, JoinError>) {
         let now = Instant::now();
         match back {
             Ok(Errand::Workflows(names)) => self.listed(names, now),
-            Ok(Errand::Look(workflow, looked)) => self.looked(workflow, looked, now),
+            Ok(Errand::Look(workflow, read_at, looked)) => {
+                self.looked(workflow, read_at, looked, now);
+            }
             Err(panicked) => {
                 tracing::error!(error = %panicked, "a look broke off; please report this defect");
                 self.start_over(now);
@@ -307,62 +295,21 @@ impl Run {
         }
     }
 
-    /// The workflows were listed, or not.
-    fn listed(&mut self, names: Result<Vec<String>, SourceError>, now: Instant) {
-        let answer = names.as_ref().map(drop);
-        self.observer.looked(&self.key(ALL.into()), answer);
-        let account = Arc::clone(&self.context.account.name);
-        let interval = self.list_interval().unwrap_or(DENIED_INTERVAL);
-        let due = match &names {
-            Ok(_) => now + interval,
-            Err(error) => {
-                let reason = error.reason();
-                if self.troubles.insert(ALL.into(), reason) != Some(reason) {
-                    tracing::warn!(%account, %error, "the workflows cannot be listed; asking again");
-                }
-                now + if is_refusal(error) { interval.max(DENIED_INTERVAL) } else { interval }
-            }
-        };
-        self.tasks.set(Task::Workflows, due);
-        let Ok(names) = names else { return };
-        if self.troubles.remove(ALL).is_some() {
-            tracing::info!(%account, "the workflows can be listed again");
-        }
-        let names: HashSet<Arc<str>> = names.into_iter().map(Arc::from).collect();
-        self.observer.workflows(self.context.kind, &names);
-        let gone: Vec<_> = self
-            .followed
-            .keys()
-            .filter(|name| !names.contains(*name) && !self.is_named(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.forget(name);
-        }
-        for name in names {
-            self.follow(name, now);
-        }
-    }
-
-    /// A workflow is not there any more.
-    fn forget(&mut self, name: Arc<str>) {
-        if self.followed.get(&name).is_some_and(Option::is_none) {
-            self.gone.insert(name);
-            return;
-        }
-        self.tasks.remove(&Task::Look(Arc::clone(&name)));
-        self.troubles.remove(&name);
-        if self.followed.remove(&name).is_some() {
-            tracing::info!(account = %self.context.account.name, workflow = &*name, "the workflow is gone");
-        }
-    }
-
     /// A workflow was looked through, or not.
-    fn looked(&mut self, workflow: Box<Followed>, looked: Result<(), Failure>, now: Instant) {
+    fn looked(
+        &mut self,
+        workflow: Box<Followed>,
+        read_at: Option<Instant>,
+        looked: Result<(), Failure>,
+        now: Instant,
+    ) {
         let name = Arc::clone(&workflow.key.name);
         self.count(&workflow.key, &looked);
         let is_named = self.is_named(&name);
-        let mut due = workflow.round.after(now);
+        let mut due = match read_at {
+            Some(read_at) => read_at + workflow.round.interval(),
+            None => workflow.round.after(now),
+        };
         let mut is_gone = self.gone.remove(&name);
         match &looked {
             Ok(()) => {
@@ -391,37 +338,6 @@ impl Run {
         self.tasks.set(Task::Look(Arc::clone(&name)), due);
         if is_gone {
             self.forget(name);
-        }
-    }
-
-    fn count(&self, workflow: &WorkflowKey, looked: &Result<(), Failure>) {
-        let metrics = &self.context.metrics;
-        let outcome = match looked {
-            Ok(()) => "ok",
-            Err(Failure::Source(error)) => error.reason(),
-            Err(Failure::Store(_)) => {
-                metrics.store_errors.with_label_values(&["discovery"]).inc();
-                "store"
-            }
-        };
-        let [account, kind] = self.context.labels();
-        metrics.discovery_looks.with_label_values(&[account, kind, outcome]).inc();
-        match looked {
-            Ok(()) => self.observer.looked(workflow, Ok(())),
-            Err(Failure::Source(error)) => self.observer.looked(workflow, Err(error)),
-            Err(Failure::Store(_)) => {}
-        }
-    }
-
-    /// Shows how many workflows are followed, and how many of them cannot be looked through.
-    fn show(&self) {
-        let metrics = &self.context.metrics;
-        let [account, kind] = self.context.labels();
-        for (gauge, count) in [
-            (&metrics.discovery_workflows, self.followed.len()),
-            (&metrics.discovery_troubles, self.troubles.len()),
-        ] {
-            gauge.with_label_values(&[account, kind]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 }

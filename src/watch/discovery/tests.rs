@@ -3,6 +3,7 @@
 mod finding;
 mod fleet;
 mod service;
+mod sharing;
 mod trouble;
 mod workflows;
 
@@ -22,6 +23,7 @@ use crate::domain::{JobStatus, Observation};
 use crate::source::JobSource;
 use crate::store::MemoryStore;
 use crate::watch::Next;
+use crate::watch::seen::Seen;
 use service::Service;
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -93,14 +95,17 @@ impl Stage {
         };
         let (jobs, found) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
-        let run = tokio::spawn(discovery.run(jobs, stop.clone()));
-        Running { found, stop, run }
+        let (read, pages) = mpsc::unbounded_channel();
+        let run = tokio::spawn(discovery.run(jobs, pages, stop.clone()));
+        Running { found, read, stop, run }
     }
 }
 
 /// Discovery at work.
 struct Running {
-    found: mpsc::UnboundedReceiver<Vec<WatchedJob>>,
+    found: mpsc::UnboundedReceiver<Handed>,
+    /// The poller's way to show what it has read.
+    read: mpsc::UnboundedSender<ReadPage>,
     stop: CancellationToken,
     run: JoinHandle<()>,
 }
@@ -109,20 +114,23 @@ impl Running {
     /// The ids of the jobs that were found since the last time, in the order in which they were.
     fn found(&mut self) -> Vec<String> {
         let mut ids = Vec::new();
-        while let Ok(jobs) = self.found.try_recv() {
-            ids.extend(jobs.iter().map(|job| job.key.job_id.to_string()));
+        while let Ok(handed) = self.found.try_recv() {
+            ids.extend(found_in(handed));
         }
         ids
     }
 
     async fn stop(mut self) -> Vec<String> {
         self.stop.cancel();
-        self.run.await.unwrap();
-        let mut ids = Vec::new();
-        while let Some(jobs) = self.found.recv().await {
-            ids.extend(jobs.iter().map(|job| job.key.job_id.to_string()));
-        }
-        ids
+        (&mut self.run).await.unwrap();
+        self.found()
+    }
+}
+
+fn found_in(handed: Handed) -> Vec<String> {
+    match handed {
+        Handed::Jobs(jobs) => jobs.iter().map(|job| job.key.job_id.to_string()).collect(),
+        Handed::Page(_) => Vec::new(),
     }
 }
 

@@ -58,15 +58,18 @@ pub(super) struct Extent {
 }
 
 impl Order {
+    /// Whether a look that begins now may end early.
+    pub(super) fn is_short(&self, now: Instant) -> bool {
+        let age = |whole_at| now.checked_duration_since(whole_at);
+        let is_recent = |whole_at| age(whole_at).is_some_and(|age| age < WHOLE_EVERY);
+        self.seems == Seems::NewestFirst && self.whole_at.is_some_and(is_recent)
+    }
+
     /// Begins a look; one that `must_be_whole` goes through the whole list in any case.
     pub(super) fn walk(&self, must_be_whole: bool, now: Instant) -> Walk {
-        let is_recent = |whole_at: Instant| now.duration_since(whole_at) < WHOLE_EVERY;
-        let is_short = !must_be_whole
-            && self.seems == Seems::NewestFirst
-            && self.whole_at.is_some_and(is_recent);
         Walk {
             began_at: now,
-            is_short,
+            is_short: !must_be_whole && self.is_short(now),
             in_order: true,
             last_start: None,
             passed_end: false,

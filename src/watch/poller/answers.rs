@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use super::Run;
 use super::telling::{given_up_label, state_label, tell_failed};
-use crate::domain::{JobStatus, Observation, Step};
+use crate::domain::{JobStatus, Observation, PastRun, Step, WorkflowKey};
 use crate::source::{JobPage, SourceError};
-use crate::watch::Next;
 use crate::watch::agenda::{Answered, Sight};
 use crate::watch::poll::{Ignored, Polled};
 use crate::watch::roster::{JobIndex, WorkflowIndex};
 use crate::watch::seen::Seen;
+use crate::watch::{Next, ReadPage};
 
 impl Run {
     pub(super) fn settle_job(&mut self, index: JobIndex, polled: Polled, sent_at: Instant) {
@@ -106,23 +106,9 @@ impl Run {
         match page {
             Ok(page) => {
                 self.budgets.lists.pacer().succeeded();
-                let (sights, runs) = self.agenda.page_answered(index, page, seen);
-                for Sight { job, summary, step } in sights {
-                    match step {
-                        Step::Stale => {
-                            self.tell_ignored(job, summary.status.as_str(), Ignored::Stale);
-                        }
-                        Step::Unknown => {
-                            self.tell_ignored(job, summary.status.as_str(), Ignored::Unknown);
-                        }
-                        Step::Unchanged => {
-                            self.check_time(job);
-                            self.tell_eta(job);
-                        }
-                        Step::Transition(_) => {}
-                    }
-                }
-                self.keep(workflow, runs);
+                self.show_to_finder(index, &page, sent_at, seen);
+                let shown = self.agenda.page_answered(index, page, seen);
+                self.settle_shown(workflow, shown);
             }
             Err(error) => {
                 if let SourceError::Throttled { retry_after, .. } = &error {
@@ -135,5 +121,40 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// The first page of a list may show new jobs.
+    fn show_to_finder(&self, index: WorkflowIndex, page: &JobPage, began_at: Instant, seen: Seen) {
+        let Some(finder) = &self.finder else { return };
+        if self.agenda.page_token(index).is_none() {
+            let (workflow, jobs) = (self.agenda.workflow(index).clone(), page.jobs.clone());
+            let page = ReadPage { workflow, jobs, next: page.next.clone(), began_at, seen };
+            // Nobody looks any more where the daemon stops.
+            let _ = finder.send(page);
+        }
+    }
+
+    /// Somebody else has read a page of a list. Whoever that is tells the observer.
+    pub(super) fn overhear(&mut self, page: ReadPage) {
+        let workflow = page.workflow.clone();
+        let shown = self.agenda.overheard(page);
+        self.settle_shown(workflow, shown);
+        self.show_load();
+    }
+
+    /// A page showed jobs that are followed, and past runs.
+    fn settle_shown(&mut self, workflow: WorkflowKey, (sights, runs): (Vec<Sight>, Vec<PastRun>)) {
+        for Sight { job, summary, step } in sights {
+            match step {
+                Step::Stale => self.tell_ignored(job, summary.status.as_str(), Ignored::Stale),
+                Step::Unknown => self.tell_ignored(job, summary.status.as_str(), Ignored::Unknown),
+                Step::Unchanged => {
+                    self.check_time(job);
+                    self.tell_eta(job);
+                }
+                Step::Transition(_) => {}
+            }
+        }
+        self.keep(workflow, runs);
     }
 }

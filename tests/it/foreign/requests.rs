@@ -16,7 +16,7 @@ use super::cut;
 
 const REDELIVER: &str = "/-/redeliver";
 const RELOAD: &str = "/-/reload";
-const PAGES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+const PAGES: [&str; 5] = ["/", "/api/accounts", "/healthz", "/readyz", "/metrics"];
 /// Larger bodies are refused.
 const LARGEST: usize = 64 * 1024;
 /// Redelivery to a notifier of this name is refused.

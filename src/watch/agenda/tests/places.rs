@@ -27,7 +27,7 @@ impl Play {
     }
 
     /// All questions are answered by RUNNING, until the workflow is asked about by lists.
-    fn run_until_listed(&mut self, workflow: WorkflowIndex) {
+    pub(super) fn run_until_listed(&mut self, workflow: WorkflowIndex) {
         while self.agenda.roster.workflow(workflow).mode != Mode::Listed {
             assert!(self.now < self.started + Duration::from_mins(10), "lists are cheaper");
             self.answer(|_| true, &Ok(Self::all_are(JobStatus::Running)));
@@ -36,7 +36,11 @@ impl Play {
 
     /// Questions under way are answered, about jobs by RUNNING; then it is sent what is due next. Returns how many jobs
     /// answered.
-    fn answer(&mut self, which: impl Fn(JobIndex) -> bool, page: &Result<Page, Answer>) -> usize {
+    pub(super) fn answer(
+        &mut self,
+        which: impl Fn(JobIndex) -> bool,
+        page: &Result<Page, Answer>,
+    ) -> usize {
         let (answered, silent): (Vec<_>, _) =
             std::mem::take(&mut self.jobs).into_iter().partition(|job| which(*job));
         self.jobs = silent;

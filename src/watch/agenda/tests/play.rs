@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::*;
 use crate::domain::{JobKind, JobStatus, JobSummary, ObservedStatus, PastRun, Step, step};
 use crate::source::{JobPage, PageToken, Scope, SourceError};
-use crate::watch::backoff;
+use crate::watch::{ReadPage, backoff};
 
 pub(super) const WORKFLOWS: usize = 2;
 pub(super) const JOBS: usize = 40;
@@ -38,6 +38,8 @@ pub(super) enum Action {
     Send,
     AnswerJob(usize, Answer),
     AnswerPage(usize, Result<Page, Answer>),
+    /// Somebody else has read a page of the workflow, so long ago: of a reading that began then, or of the one before.
+    Overhear(usize, Page, Duration, bool),
     Follow(usize),
     /// The workflow's past is read.
     Remember(usize, Vec<u64>),
@@ -71,6 +73,11 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         6 => Just(Action::Send),
         8 => (any::<usize>(), answer).prop_map(|(which, answer)| Action::AnswerJob(which, answer)),
         5 => (any::<usize>(), pages).prop_map(|(which, page)| Action::AnswerPage(which, page)),
+        3 => (0..WORKFLOWS, page(), 0..2_000u64, any::<bool>()).prop_map(
+            |(workflow, page, millis, is_next)| {
+                Action::Overhear(workflow, page, Duration::from_millis(millis), is_next)
+            }
+        ),
         2 => (0..JOBS).prop_map(Action::Follow),
         1 => (0..WORKFLOWS, prop::collection::vec(1..500u64, 0..9))
             .prop_map(|(workflow, runs)| Action::Remember(workflow, runs)),
@@ -105,6 +112,8 @@ pub(super) struct Play {
     pub(super) started: Instant,
     pub(super) jobs: Vec<JobIndex>,
     pub(super) pages: Vec<WorkflowIndex>,
+    /// When somebody else began to read a list.
+    reading_since: Instant,
 }
 
 impl Play {
@@ -130,7 +139,8 @@ impl Play {
         let patience = Patience::of_daemon(config.not_found_grace);
         let (budgets, now) = (Budgets::new(config.get_rate, config.list_rate), Instant::now());
         let agenda = Agenda::new(config, patience, budgets, 1, now);
-        Self { agenda, now, started: now, jobs: Vec::new(), pages: Vec::new() }
+        let (jobs, pages) = (Vec::new(), Vec::new());
+        Self { agenda, now, started: now, jobs, pages, reading_since: now }
     }
 
     pub(super) fn at(&self) -> Timestamp {
@@ -199,7 +209,7 @@ impl Play {
     }
 
     pub(super) fn answer_page(&mut self, index: WorkflowIndex, page: Result<Page, Answer>) {
-        let (now, at) = (self.now, self.at());
+        let now = self.now;
         let page = match page {
             Ok(page) => page,
             Err(answer) => {
@@ -207,18 +217,34 @@ impl Play {
                 return;
             }
         };
+        let jobs = self.shown(self.agenda.workflow(index), &page);
+        let next = page.goes_on.then(|| PageToken("next".into()));
+        self.agenda.page_answered(index, JobPage { jobs, next }, self.seen());
+    }
+
+    /// What a page shows of a workflow.
+    fn shown(&self, workflow: &WorkflowKey, page: &Page) -> Vec<JobSummary> {
+        let at = self.at();
         let shown = page.shows.iter().enumerate().filter_map(|(number, status)| {
             let (key, status) = (job_key(number), (*status)?);
-            (key.workflow() == *self.agenda.workflow(index)).then(|| JobSummary {
+            (key.workflow() == *workflow).then(|| JobSummary {
                 job_id: key.job_id.to_string(),
                 status: ObservedStatus::Known(status),
                 start_time: None,
                 end_time: status.is_terminal().then_some(at),
             })
         });
-        let jobs = shown.collect();
+        shown.collect()
+    }
+
+    /// Somebody else has read a page, so long ago.
+    pub(super) fn overhear(&mut self, workflow: usize, page: &Page, ago: Duration) {
+        let workflow = job_key(workflow).workflow();
+        let seen = Seen { now: self.now - ago, ..self.seen() };
+        let jobs = self.shown(&workflow, page);
         let next = page.goes_on.then(|| PageToken("next".into()));
-        self.agenda.page_answered(index, JobPage { jobs, next }, self.seen());
+        let began_at = self.reading_since;
+        self.agenda.overheard(ReadPage { workflow, jobs, next, began_at, seen });
     }
 
     pub(super) fn act(&mut self, action: Action) {
@@ -234,6 +260,12 @@ impl Play {
                 self.answer_page(index, page);
             }
             Action::AnswerJob(..) | Action::AnswerPage(..) => {}
+            Action::Overhear(workflow, page, ago, is_next) => {
+                if !is_next {
+                    self.reading_since = self.now - ago;
+                }
+                self.overhear(workflow, &page, ago);
+            }
             Action::Follow(number) => self.follow(number),
             Action::Remember(workflow, runs) => {
                 let at = self.at();

@@ -39,9 +39,10 @@ fn start_jobs(service: &Service, chance: &mut StdRng) {
     }
 }
 
-/// One account with its poller, and what looks for jobs in it.
-fn watch_over(
+/// One account with its poller, and what looks for jobs in it; the pages that this reads are shared, or not.
+pub(super) fn watch_over(
     name: String,
+    shares: bool,
     service: &Arc<Service>,
     store: &Arc<dyn Store>,
     clock: &SharedClock,
@@ -63,7 +64,9 @@ fn watch_over(
         not_found_grace: Duration::from_mins(10),
     };
     let budgets = Budgets::new(GET_RATE, LIST_RATE);
-    let (give, given) = mpsc::unbounded_channel();
+    let (give, mut passed) = mpsc::unbounded_channel();
+    let (hand, given) = mpsc::unbounded_channel();
+    let (show, shown) = mpsc::unbounded_channel();
     let discovery = Discovery {
         account: account.clone(),
         kind: JobKind::Matching,
@@ -89,16 +92,24 @@ fn watch_over(
         config,
         metrics: Metrics::new().unwrap(),
         observer: Arc::new(Nobody),
+        finder: shares.then_some(show),
         recorded: channel::channel(()).0,
         seed: 7,
         heartbeat: Heartbeat::new(),
     };
-    tokio::spawn(discovery.run(give, stop.clone()));
+    tokio::spawn(async move {
+        while let Some(handed) = passed.recv().await {
+            if shares || matches!(handed, Handed::Jobs(_)) {
+                let _ = hand.send(handed);
+            }
+        }
+    });
+    tokio::spawn(discovery.run(give, shown, stop.clone()));
     tokio::spawn(poller.run(given, stop.clone()));
 }
 
 /// The events of each job, in the order in which they were recorded.
-async fn events(store: &dyn Store) -> BTreeMap<String, Vec<Event>> {
+pub(super) async fn events(store: &dyn Store) -> BTreeMap<String, Vec<Event>> {
     let mut events: BTreeMap<_, Vec<_>> = BTreeMap::new();
     loop {
         let due = store.due("log", Timestamp::MAX, 1_000).await.unwrap();
@@ -114,7 +125,7 @@ async fn events(store: &dyn Store) -> BTreeMap<String, Vec<Event>> {
     }
 }
 
-fn second(at: Timestamp) -> f64 {
+pub(super) fn second(at: Timestamp) -> f64 {
     at.duration_since(service::ORIGIN).as_secs_f64()
 }
 
@@ -161,7 +172,7 @@ async fn every_job_that_others_start_in_ten_hours_is_told_whole_and_soon_within_
     for account in 0..12 {
         let service = Arc::new(Service::new());
         start_jobs(&service, &mut chance);
-        watch_over(format!("account-{account}"), &service, &store, &clock, &stop);
+        watch_over(format!("account-{account}"), true, &service, &store, &clock, &stop);
         services.push(service);
     }
     sleep(Duration::from_secs_f64(HOURS * 3_600.0) + Duration::from_hours(2)).await;

@@ -1,6 +1,7 @@
 //! Workflows that come and go, and when each is looked through.
 
 use super::*;
+use crate::watch::discovery::workflows::WORKFLOWS_EVERY;
 
 #[tokio::test(start_paused = true)]
 async fn workflows_are_followed_that_a_pattern_fits_on_all_pages_of_the_list() {
@@ -75,7 +76,8 @@ async fn the_first_watch_that_fits_a_workflow_decides_about_its_jobs() {
     ];
     let mut running = stage.start(&rules);
     sleep(2 * MINUTE).await;
-    while let Ok(jobs) = running.found.try_recv() {
+    while let Ok(handed) = running.found.try_recv() {
+        let Handed::Jobs(jobs) = handed else { continue };
         for job in jobs {
             assert_eq!(job.key.job_id, job.notifiers[0], "{}", job.key);
         }
