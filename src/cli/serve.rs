@@ -111,7 +111,8 @@ fn tell_what_runs(settings: &Settings, listener: Option<&TcpListener>) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         accounts = settings.accounts.len(),
-        jobs = settings.watches.iter().map(|watch| watch.job_ids.len()).sum::<usize>(),
+        watches = settings.watches.len(),
+        jobs_named = settings.watches.iter().map(|watch| watch.job_ids.len()).sum::<usize>(),
         notifiers = settings.notifiers.len(),
         http = address.map(tracing::field::display),
         "watching"
