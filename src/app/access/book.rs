@@ -47,7 +47,7 @@ impl Book {
     /// Closes the alarms of questions that no watch has asked any more.
     pub(super) fn tidy(&mut self, now: Timestamp) -> Vec<Entry> {
         let is_idle = |(subject, alarm): &(&Subject, &Alarm)| {
-            self.concerned(subject, alarm.facts.operation.as_deref()).is_empty()
+            self.concerned(subject, told_operation(alarm)).is_empty()
         };
         let idle: BTreeSet<Subject> =
             self.open.iter().filter(is_idle).map(|(subject, _)| subject.clone()).collect();
@@ -72,7 +72,7 @@ impl Book {
     }
 
     fn verdict(&self, subject: &Subject) -> Verdict {
-        let told = self.open.get(subject).map(|alarm| alarm.facts.operation.as_deref());
+        let told = self.open.get(subject).map(told_operation);
         let is_told = |operation: Option<Operation>| told == Some(operation.map(Operation::as_str));
         let answers = || self.known.iter().filter(|((of, _), _)| of == subject);
         let denied =
@@ -183,4 +183,11 @@ impl Book {
             }
         }
     }
+}
+
+/// The operation that an open alarm tells to be denied. Before there were alarms of lists it was not written down: what was
+/// denied to a workflow was the question about a job.
+fn told_operation(alarm: &Alarm) -> Option<&str> {
+    let of_jobs = || alarm.key.subject.kind().map(|kind| Operation::get_job(kind).as_str());
+    alarm.facts.operation.as_deref().or_else(of_jobs)
 }

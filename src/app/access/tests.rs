@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::config;
-use crate::domain::{Event, Filter, Route, Routing, WorkflowKey};
+use crate::domain::{AlarmFacts, AlarmKey, Event, Filter, Route, Routing, WorkflowKey};
 use crate::source::{Scope, SourceError};
 use crate::watch::Entry;
 
@@ -231,6 +231,20 @@ fn a_workflow_that_is_deleted_denies_nothing_any_more() {
     assert_eq!(stage.hear(), ["resolved suppliers"], "a watch names the other");
     let told = stage.answer(Some("suppliers"), LIST, Err(denied()));
     assert_eq!(told, ["raised suppliers"], "one of that name is there again");
+}
+
+#[test]
+fn an_alarm_of_a_version_that_did_not_say_what_is_denied_ends_as_well() {
+    let key = AlarmKey {
+        name: AlarmName::AccessDenied,
+        subject: Subject::Workflow(workflow("customers")),
+    };
+    let (region, message) = ("eu-west-1".to_owned(), "access is denied".to_owned());
+    let alarm = Alarm::new(key, region, at(0), message, AlarmFacts::default());
+    let open = HashMap::from([(alarm.key.subject.clone(), alarm)]);
+    let mut stage = Stage::with(CUSTOMERS, open);
+    assert!(stage.answer(Some("customers"), GET, Err(denied())).is_empty(), "it is known");
+    assert_eq!(stage.answer(Some("customers"), GET, Ok(())), ["resolved customers"]);
 }
 
 #[test]
