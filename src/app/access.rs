@@ -36,7 +36,22 @@ pub(super) enum News {
     /// It was denied for this reason, or granted where there is none.
     Access(Matter, Option<String>),
     /// The account has these workflows of this kind, and no others.
-    Workflows(JobKind, HashSet<Arc<str>>),
+    Workflows(JobKind, Names),
+}
+
+/// Names of workflows.
+type Names = Arc<HashSet<Arc<str>>>;
+
+/// The workflows that the account has, of the kinds of which they were listed.
+#[derive(Debug, Default)]
+struct Listed(HashMap<JobKind, Names>);
+
+impl Listed {
+    /// Whether it is a workflow that is not there any more, or belongs to one.
+    fn is_gone(&self, subject: &Subject) -> bool {
+        let names = subject.kind().and_then(|kind| self.0.get(&kind));
+        names.zip(subject.workflow_name()).is_some_and(|(names, name)| !names.contains(name))
+    }
 }
 
 /// Keeps an account's alarms of denied access.
@@ -55,8 +70,7 @@ impl Porter {
     /// Takes in what is new until told to stop. What it has not heard by then is found so again by the next one.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let Some(open) = stop.run_until_cancelled(self.open()).await else { return };
-        let mut book =
-            Book { region: self.region, watches: self.watches, known: HashMap::new(), open };
+        let mut book = Book::new(self.region, self.watches, open);
         for entry in book.tidy(self.clock.now()) {
             self.clerk.persist(&entry, self.backoff, &stop).await;
         }

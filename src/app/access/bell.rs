@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Matter, News};
+use super::{Listed, Matter, News};
 use crate::domain::{JobKey, JobKind, Observation, Subject, WorkflowKey};
 use crate::source::{Operation, Scope, SourceError};
 use crate::watch::cadence::Eta;
@@ -20,10 +20,26 @@ const EXPIRED_FOR_GOOD: u32 = 3;
 /// Rings when an answer says something new of who is let in.
 pub(in crate::app) struct Bell {
     account: Arc<str>,
-    /// Whether it was denied the last time.
-    known: Mutex<HashMap<Matter, bool>>,
+    known: Mutex<Known>,
     expired_in_a_row: AtomicU32,
     news: mpsc::UnboundedSender<News>,
+}
+
+/// What was heard before.
+#[derive(Default)]
+struct Known {
+    /// Whether it was denied the last time.
+    denied: HashMap<Matter, bool>,
+    workflows: Listed,
+}
+
+impl Known {
+    /// Takes in an answer, and says whether it is news. Of a workflow that is gone nothing is kept in mind, for it may come
+    /// back: whoever listens knows whether a watch asks about it all the same.
+    fn is_news(&mut self, matter: &Matter, is_denied: bool) -> bool {
+        self.workflows.is_gone(&matter.0)
+            || self.denied.insert(matter.clone(), is_denied) != Some(is_denied)
+    }
 }
 
 impl Bell {
@@ -80,16 +96,17 @@ impl Bell {
 
     /// All workflows of this kind were listed.
     pub(super) fn workflows(&self, kind: JobKind, names: &HashSet<Arc<str>>) {
-        let is_gone = |subject: &Subject| match subject {
-            Subject::Workflow(workflow) => workflow.kind == kind && !names.contains(&workflow.name),
-            Subject::Job(_) | Subject::Account(_) => false,
-        };
-        self.known().retain(|(subject, _), _| !is_gone(subject));
+        let names = Arc::new(names.clone());
+        {
+            let Known { denied, workflows } = &mut *self.known();
+            workflows.0.insert(kind, Arc::clone(&names));
+            denied.retain(|(subject, _), _| !workflows.is_gone(subject));
+        }
         // The porter may be gone already, as the daemon will be.
-        let _ = self.news.send(News::Workflows(kind, names.clone()));
+        let _ = self.news.send(News::Workflows(kind, names));
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Matter, bool>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -98,7 +115,7 @@ impl Bell {
     }
 
     fn note(&self, matter: Matter, denied: Option<&SourceError>) {
-        if self.known().insert(matter.clone(), denied.is_some()) != Some(denied.is_some()) {
+        if self.known().is_news(&matter, denied.is_some()) {
             let _ = self.news.send(News::Access(matter, denied.map(ToString::to_string)));
         }
     }

@@ -1,11 +1,11 @@
 //! Which alarm begins or is over: pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Matter, News};
+use super::{Listed, Matter, Names, News};
 use crate::config::WatchSettings;
 use crate::domain::{Alarm, AlarmFacts, AlarmKey, AlarmName, JobKind, Routing, Subject};
 use crate::source::Operation;
@@ -13,11 +13,12 @@ use crate::watch::Entry;
 
 /// What is denied, and which alarms of it are open.
 pub(super) struct Book {
-    pub(super) region: String,
+    region: String,
     /// Those of the account.
-    pub(super) watches: Vec<WatchSettings>,
+    watches: Vec<WatchSettings>,
     /// Why it was denied the last time; `None` where it was granted.
-    pub(super) known: HashMap<Matter, Option<String>>,
+    known: HashMap<Matter, Option<String>>,
+    workflows: Listed,
     pub(super) open: HashMap<Subject, Alarm>,
 }
 
@@ -32,15 +33,26 @@ enum Verdict {
 }
 
 impl Book {
+    /// With the alarms that were open before.
+    pub(super) fn new(
+        region: String,
+        watches: Vec<WatchSettings>,
+        open: HashMap<Subject, Alarm>,
+    ) -> Self {
+        Self { region, watches, known: HashMap::new(), workflows: Listed::default(), open }
+    }
+
     /// The entries that the clerk is to make.
     pub(super) fn take(&mut self, news: News, routing: &Routing, now: Timestamp) -> Vec<Entry> {
         match news {
+            // Its jobs are asked about until they are lost, which one that is denied never is.
+            News::Access((subject, _), _) if self.is_gone(&subject) => Vec::new(),
             News::Access(matter, denied) => {
                 let subject = matter.0.clone();
                 self.known.insert(matter, denied);
                 self.review(subject, routing, now)
             }
-            News::Workflows(kind, names) => self.leave(kind, &names, now),
+            News::Workflows(kind, names) => self.leave(kind, names, now),
         }
     }
 
@@ -124,24 +136,25 @@ impl Book {
         Some(Entry { alarm, resolved: None })
     }
 
-    /// Workflows that are not there any more deny nothing. One that a watch names is asked about all the same.
-    fn leave(&mut self, kind: JobKind, names: &HashSet<Arc<str>>, now: Timestamp) -> Vec<Entry> {
-        let is_named = |name: &str| {
-            let mut watches = self.watches.iter().filter(|watch| watch.kind == kind);
-            watches.any(|watch| *watch.workflow_name == *name)
-        };
-        let is_gone = |subject: &Subject| match subject {
-            Subject::Workflow(workflow) => {
-                workflow.kind == kind
-                    && !names.contains(&workflow.name)
-                    && !is_named(&workflow.name)
-            }
-            Subject::Job(_) | Subject::Account(_) => false,
-        };
+    /// Workflows that are not there any more deny nothing.
+    fn leave(&mut self, kind: JobKind, names: Names, now: Timestamp) -> Vec<Entry> {
+        self.workflows.0.insert(kind, names);
         let gone: BTreeSet<Subject> =
-            self.open.keys().filter(|subject| is_gone(subject)).cloned().collect();
-        self.known.retain(|(subject, _), _| !is_gone(subject));
+            self.open.keys().filter(|subject| self.is_gone(subject)).cloned().collect();
+        let mut known = std::mem::take(&mut self.known);
+        known.retain(|(subject, _), _| !self.is_gone(subject));
+        self.known = known;
         gone.iter().filter_map(|subject| self.close(subject, "the workflow is gone", now)).collect()
+    }
+
+    /// Whether it is a workflow that is not there any more. One that a watch names is asked about all the same.
+    fn is_gone(&self, subject: &Subject) -> bool {
+        let is_named = |name: &str| {
+            let of_kind = |watch: &&WatchSettings| Some(watch.kind) == subject.kind();
+            self.watches.iter().filter(of_kind).any(|watch| *watch.workflow_name == *name)
+        };
+        self.workflows.is_gone(subject)
+            && subject.workflow_name().is_some_and(|name| !is_named(name))
     }
 
     fn close(&mut self, subject: &Subject, why: &str, now: Timestamp) -> Option<Entry> {

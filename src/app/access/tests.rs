@@ -55,7 +55,7 @@ impl Stage {
     fn with(text: &str, open: HashMap<Subject, Alarm>) -> Self {
         let (bell, heard) = Bell::new(&"main".into());
         let region = "eu-west-1".to_owned();
-        let book = Book { region, watches: watches(text), known: HashMap::new(), open };
+        let book = Book::new(region, watches(text), open);
         Self { bell, heard, book, second: 0 }
     }
 
@@ -229,8 +229,29 @@ fn a_workflow_that_is_deleted_denies_nothing_any_more() {
     assert!(stage.hear().is_empty(), "those are of another kind");
     stage.bell.workflows(JobKind::Matching, &HashSet::new());
     assert_eq!(stage.hear(), ["resolved suppliers"], "a watch names the other");
-    let told = stage.answer(Some("suppliers"), LIST, Err(denied()));
+    for _ in 0..3 {
+        // Its job is asked about until it is lost, and where nothing is allowed it never is.
+        let told = stage.answer(Some("suppliers"), GET, Err(denied()));
+        assert!(told.is_empty(), "{told:?}");
+        stage.bell.workflows(JobKind::Matching, &HashSet::new());
+        assert!(stage.hear().is_empty());
+    }
+    stage.answer(Some("suppliers"), GET, Err(denied()));
+    stage.bell.workflows(JobKind::Matching, &HashSet::from(["suppliers".into()]));
+    assert!(stage.hear().is_empty());
+    let told = stage.answer(Some("suppliers"), GET, Err(denied()));
     assert_eq!(told, ["raised suppliers"], "one of that name is there again");
+    assert_eq!(stage.answer(Some("suppliers"), GET, Ok(())), ["resolved suppliers"]);
+}
+
+#[test]
+fn a_workflow_that_a_watch_names_is_told_though_the_list_does_not_show_it() {
+    let mut stage = Stage::new(&(CUSTOMERS.to_owned() + ALL));
+    stage.bell.workflows(JobKind::Matching, &HashSet::new());
+    assert!(stage.hear().is_empty());
+    assert_eq!(stage.answer(Some("customers"), GET, Err(denied())), ["raised customers"]);
+    assert!(stage.answer(Some("customers"), GET, Err(denied())).is_empty());
+    assert_eq!(stage.answer(Some("customers"), GET, Ok(())), ["resolved customers"]);
 }
 
 #[test]
