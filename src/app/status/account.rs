@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::clock::SharedClock;
 use crate::domain::{JobKey, JobKind, Observation, WorkflowKey};
 use crate::http::{AccountState, AccountView, BudgetView, DiscoveryView, JobsView};
 use crate::metrics::{IntGauge, Metrics};
-use crate::source::{Operation, SourceError};
+use crate::source::{Operation, Scope, SourceError};
 use crate::watch::{Budget, Budgets, Next, Observer, discovery};
 
 /// An account counts as broken after this many questions in a row without an answer.
@@ -49,35 +49,83 @@ struct Answers {
     /// Whether anything was ever answered.
     is_tried: bool,
     unanswered_in_a_row: u32,
-    /// Whether a workflow's latest answer denied access. One that denies does not break its account; all do.
-    denied: HashMap<WorkflowKey, bool>,
+    /// Whether the latest answer was that the credentials are no good.
+    are_credentials_refused: bool,
+    /// By workflow. One that denies does not break its account; all do.
+    access: HashMap<WorkflowKey, Access>,
     /// What was said when the account last did not answer as it should.
     error: Option<String>,
     /// Since when it is as it is.
     since: Timestamp,
 }
 
+/// Whether a workflow's latest answers denied access; nothing where that is not asked.
+#[derive(Debug, Default)]
+struct Access {
+    /// To a job.
+    jobs: Option<bool>,
+    /// To the list in which jobs are looked for.
+    list: Option<bool>,
+}
+
+impl Access {
+    /// That of a workflow with jobs that nobody has asked about: they are not denied.
+    const fn untried() -> Self {
+        Self { jobs: Some(false), list: None }
+    }
+
+    /// All that is known of a workflow without jobs is whether they can be looked for.
+    fn is_denied(&self) -> bool {
+        self.jobs.or(self.list) == Some(true)
+    }
+
+    fn is_anything_denied(&self) -> bool {
+        self.jobs == Some(true) || self.list == Some(true)
+    }
+}
+
 impl Answers {
-    fn take(&mut self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
+    /// Takes in an answer, and says whether it denies access to what was asked about, if it says anything of that.
+    fn take(&mut self, answer: Result<(), &SourceError>) -> Option<bool> {
         let denies = match answer {
             Err(SourceError::Unavailable { .. } | SourceError::CredentialsExpired { .. }) => {
                 self.unanswered_in_a_row = self.unanswered_in_a_row.saturating_add(1);
-                return;
+                return None;
             }
-            // It does answer, but says nothing of the workflow.
+            // It does answer, but says nothing of the workflow, nor of who asks.
             Err(SourceError::Throttled { .. }) => None,
-            Err(SourceError::AccessDenied { .. }) => Some(true),
-            Ok(()) | Err(SourceError::NotFound { .. } | SourceError::Invalid { .. }) => Some(false),
+            Err(SourceError::AccessDenied { scope, .. }) => {
+                self.are_credentials_refused = *scope == Scope::Account;
+                Some(true)
+            }
+            Ok(()) | Err(SourceError::NotFound { .. } | SourceError::Invalid { .. }) => {
+                self.are_credentials_refused = false;
+                Some(false)
+            }
         };
         self.unanswered_in_a_row = 0;
-        if let Some(denies) = denies {
-            self.denied.insert(workflow.clone(), denies);
+        denies
+    }
+
+    /// What is known of a workflow.
+    fn access_to(&mut self, workflow: &WorkflowKey) -> &mut Access {
+        self.access.entry(workflow.clone()).or_default()
+    }
+
+    /// A job of this workflow is not asked about any more, and says nothing of the account's present. If another of its jobs
+    /// is still live, that one's next answer brings it back.
+    fn let_be(&mut self, workflow: &WorkflowKey) {
+        let is_only_one = self.access.len() == 1;
+        match self.access.get_mut(workflow) {
+            Some(access) if access.list.is_some() => access.jobs = None,
+            Some(_) if !is_only_one => drop(self.access.remove(workflow)),
+            Some(_) | None => {}
         }
     }
 
     fn account_may_work(&self) -> bool {
-        let all_deny = !self.denied.is_empty() && self.denied.values().all(|&denies| denies);
-        self.unanswered_in_a_row < BROKEN_AFTER && !all_deny
+        let all_deny = !self.access.is_empty() && self.access.values().all(Access::is_denied);
+        self.unanswered_in_a_row < BROKEN_AFTER && !self.are_credentials_refused && !all_deny
     }
 
     fn state(&self) -> AccountState {
@@ -98,7 +146,8 @@ impl AccountStatus {
         let answers = Answers {
             is_tried: false,
             unanswered_in_a_row: 0,
-            denied: workflows.into_iter().map(|workflow| (workflow, false)).collect(),
+            are_credentials_refused: false,
+            access: workflows.into_iter().map(|workflow| (workflow, Access::untried())).collect(),
             error: None,
             since: about.clock.now(),
         };
@@ -128,7 +177,7 @@ impl AccountStatus {
             BudgetView { operation: operation.as_str(), requests_per_second, at_most }
         };
         let answers = lock(&self.answers);
-        let denied = answers.denied.iter().filter(|(_, denies)| **denies);
+        let denied = answers.access.iter().filter(|(_, access)| access.is_anything_denied());
         let mut denied: Vec<String> =
             denied.map(|(workflow, _)| workflow.name.to_string()).collect();
         denied.sort();
@@ -198,36 +247,41 @@ impl Observer for AccountStatus {
     fn polled(&self, job: &JobKey, answer: Result<&Observation, &SourceError>, next: &Next) {
         let workflow = job.workflow();
         self.note(answer.err(), |answers| {
-            answers.take(&workflow, answer.map(drop));
-            // A workflow that is not asked about any more says nothing of the account's present. If another of its jobs
-            // is still live, that one's next answer brings it back.
-            if !matches!(next, Next::AskIn(_)) && answers.denied.len() > 1 {
-                answers.denied.remove(&workflow);
+            if let Some(denies) = answers.take(answer.map(drop)) {
+                answers.access_to(&workflow).jobs = Some(denies);
+            }
+            if !matches!(next, Next::AskIn(_)) {
+                answers.let_be(&workflow);
             }
         });
     }
 
     fn looked(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
-        // All that is known of a workflow without jobs is whether they can be looked for.
-        self.note(answer.err(), |answers| match answer {
+        self.note(answer.err(), |answers| match answers.take(answer) {
             // That workflows can be listed does not say that their jobs can.
-            Ok(()) if &*workflow.name == discovery::ALL => {
-                answers.unanswered_in_a_row = 0;
-                answers.denied.remove(workflow);
+            Some(false) if &*workflow.name == discovery::ALL => {
+                answers.access.remove(workflow);
             }
-            answer => answers.take(workflow, answer),
+            Some(denies) => answers.access_to(workflow).list = Some(denies),
+            None => {}
         });
     }
 
-    fn listed(&self, workflow: &WorkflowKey, answer: Result<(), &SourceError>) {
+    fn listed(&self, _: &WorkflowKey, answer: Result<(), &SourceError>) {
         // Whether jobs can be asked about one by one is not said by it: that a list is refused breaks nothing, and that it
         // is granted mends nothing but silence.
-        match answer {
-            Ok(()) => self.note(None, |answers| answers.unanswered_in_a_row = 0),
-            Err(SourceError::Unavailable { .. }) => {
-                self.note(answer.err(), |answers| answers.take(workflow, answer));
-            }
-            Err(_) => {}
+        if matches!(answer, Ok(()) | Err(SourceError::Unavailable { .. })) {
+            self.note(answer.err(), |answers| {
+                answers.take(answer);
+            });
         }
+    }
+
+    fn workflows(&self, kind: JobKind, names: &HashSet<Arc<str>>) {
+        let is_there = |workflow: &WorkflowKey| {
+            let is_all = &*workflow.name == discovery::ALL;
+            is_all || workflow.kind != kind || names.contains(&workflow.name)
+        };
+        self.note(None, |answers| answers.access.retain(|workflow, _| is_there(workflow)));
     }
 }

@@ -155,3 +155,61 @@ fn an_account_is_broken_after_three_questions_without_an_answer_until_one_is_ans
     answers(&account, "customers");
     assert!(account.may_work());
 }
+
+#[test]
+fn an_account_that_denies_all_questions_about_jobs_is_broken_though_their_lists_are_granted() {
+    let account = account(&["customers"]);
+    denies(&account, "customers");
+    for _ in 0..3 {
+        account.looked(&job("customers").workflow(), Ok(()));
+        assert!(
+            !account.may_work(),
+            "that jobs can be looked for does not say that they can be followed"
+        );
+        assert_eq!(view(&account).denied_workflows, ["customers"]);
+    }
+    answers(&account, "customers");
+    assert!(account.may_work());
+}
+
+#[test]
+fn once_its_jobs_have_ended_a_workflow_denies_what_its_list_does() {
+    let account = account(&["customers"]);
+    let denied = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
+    account.looked(&job("customers").workflow(), Err(&denied));
+    assert!(account.may_work(), "its jobs are answered for");
+    assert_eq!(view(&account).denied_workflows, ["customers"]);
+    ends(&account, "customers");
+    assert!(!account.may_work());
+    account.looked(&job("customers").workflow(), Ok(()));
+    assert!(account.may_work());
+}
+
+#[test]
+fn credentials_that_are_refused_break_an_account_whatever_was_asked_until_any_answer() {
+    let account = account(&["customers", "suppliers"]);
+    let refused = SourceError::AccessDenied { scope: Scope::Account, message: "no role".into() };
+    answers(&account, "suppliers");
+    account.looked(&job("customers").workflow(), Err(&refused));
+    assert!(!account.may_work());
+    account.listed(&job("suppliers").workflow(), Ok(()));
+    assert!(account.may_work());
+}
+
+#[test]
+fn a_workflow_that_is_gone_says_nothing_of_its_account() {
+    let account = account(&["customers", "suppliers"]);
+    let denied = SourceError::AccessDenied { scope: Scope::Question, message: "no".into() };
+    account.looked(&job(discovery::ALL).workflow(), Err(&denied));
+    denies(&account, "suppliers");
+    let there = |names: &[&str]| names.iter().copied().map(Arc::from).collect();
+    account.workflows(JobKind::Matching, &there(&["customers"]));
+    assert_eq!(view(&account).denied_workflows, ["*"]);
+    account.looked(&job(discovery::ALL).workflow(), Ok(()));
+    assert_eq!(view(&account).denied_workflows, [""; 0]);
+    denies(&account, "orders");
+    account.workflows(JobKind::Matching, &there(&["orders"]));
+    assert!(!account.may_work(), "customers do not hide that all others deny access");
+    account.workflows(JobKind::Matching, &there(&[]));
+    assert!(account.may_work());
+}
