@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::Failure;
+use super::super::{Exit, Failure, tell};
 use super::args::{Following, Subject};
+use super::ends::{Ended, Ends};
 use super::witness::Witness;
 use crate::app;
 use crate::aws::Aws;
@@ -23,7 +24,28 @@ pub(in crate::cli) struct Link {
 
 impl Link {
     /// To the account that flags and configuration name for this subject. Asks nothing yet.
-    pub(in crate::cli) async fn open(
+    ///
+    /// # Errors
+    ///
+    /// How the command ends without it: something is wrong, or a signal or the deadline comes first, which is said with
+    /// what it means.
+    pub(in crate::cli) async fn open_in_time(
+        ends: &mut Ends,
+        following: &Following,
+        followed: &Followed,
+        subject: Subject<'_>,
+        meaning: &str,
+    ) -> Result<Self, Result<Exit, Failure>> {
+        let (how, exit) = match ends.first(Self::open(following, followed, subject)).await {
+            Ended::ByItself(link) => return link.map_err(Err),
+            Ended::Signal(exit) => ("stopped", exit),
+            Ended::Deadline => ("the time was up", Exit::Unreachable),
+        };
+        tell(format_args!("matchwatch: {how} before anything could be asked; {meaning}"));
+        Err(Ok(exit))
+    }
+
+    async fn open(
         following: &Following,
         followed: &Followed,
         subject: Subject<'_>,
