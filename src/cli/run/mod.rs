@@ -34,15 +34,15 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     args.check()?;
     let Args { workflow_name, kind, queue, job_id_file, following, .. } = args;
     let (job_type, output) = (args.job_type, args.output_source_config);
-    let followed = following.followed()?;
+    let subject = Subject { job_ids: &[], workflow_name: Some(&workflow_name) };
+    let followed = following.followed(subject)?;
     // What cannot be written is said while there is no job yet.
     let mut outlets = Outlets::open(&following)?;
     let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
     // Not before the files are open: to open a pipe takes until somebody reads it, and may be interrupted.
     let mut ends = Ends::catch(begun, following.timeout)?;
-    let subject = Subject::Workflow(&workflow_name);
     let meaning = format!("no job of workflow {workflow_name} was started");
-    let link = match Link::open_in_time(&mut ends, &following, &followed, subject, &meaning).await {
+    let link = match Link::open_in_time(&mut ends, &following, &followed, &meaning).await {
         Ok(link) => link,
         Err(over) => return outlets.close(over),
     };

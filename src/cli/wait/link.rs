@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Exit, Failure, tell};
-use super::args::{Following, Subject};
+use super::args::Following;
 use super::ends::{Ended, Ends};
 use super::witness::Witness;
 use crate::app;
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Link {
 }
 
 impl Link {
-    /// To the account that flags and configuration name for this subject. Asks nothing yet.
+    /// To the account that flags and configuration name. Asks nothing yet.
     ///
     /// # Errors
     ///
@@ -33,10 +33,9 @@ impl Link {
         ends: &mut Ends,
         following: &Following,
         followed: &Followed,
-        subject: Subject<'_>,
         meaning: &str,
     ) -> Result<Self, Result<Exit, Failure>> {
-        let (how, exit) = match ends.first(Self::open(following, followed, subject)).await {
+        let (how, exit) = match ends.first(Self::open(following, followed)).await {
             Ended::ByItself(link) => return link.map_err(Err),
             Ended::Signal(exit) => ("stopped", exit),
             Ended::Deadline => ("the time was up", Exit::Unreachable),
@@ -45,12 +44,8 @@ impl Link {
         Err(Ok(exit))
     }
 
-    async fn open(
-        following: &Following,
-        followed: &Followed,
-        subject: Subject<'_>,
-    ) -> Result<Self, Failure> {
-        let source = following.source(followed, subject).map_err(Failure::usage)?;
+    async fn open(following: &Following, followed: &Followed) -> Result<Self, Failure> {
+        let source = following.source(followed);
         let aws = Aws::trusting(followed.ca_bundle.as_ref()).map_err(Failure::usage)?;
         let connected = app::connect_to_start(&aws, "default".into(), &source).await;
         let (mut account, starter) = connected.map_err(Failure::usage)?;

@@ -48,13 +48,13 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     // Before the signals are caught: whoever types ids may still interrupt.
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
     let Args { named, any, following, .. } = args;
-    let followed = following.followed()?;
+    let workflow_name = named.workflow_name.as_deref();
+    let followed = following.followed(Subject { job_ids: &job_ids, workflow_name })?;
     // Before the signals are caught, too: to open a pipe takes until somebody reads it.
     let mut outlets = Outlets::open(&following)?;
     let mut ends = Ends::catch(started, following.timeout)?;
-    let subject = Subject::Jobs(&job_ids);
     let meaning = "what runs goes on";
-    let link = match Link::open_in_time(&mut ends, &following, &followed, subject, meaning).await {
+    let link = match Link::open_in_time(&mut ends, &following, &followed, meaning).await {
         Ok(link) => link,
         Err(over) => return outlets.close(over),
     };
