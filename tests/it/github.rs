@@ -121,6 +121,20 @@ async fn a_job_that_fails_is_an_annotation_and_its_message_breaks_out_of_nothing
 }
 
 #[tokio::test]
+async fn a_name_that_holds_a_line_for_the_runner_is_no_line() {
+    let account = Account::open().await;
+    for command in ["run", "wait"] {
+        let mut command = account.command(command, &["--workflow-name", "a\n::error::no\n"]);
+        if command.as_std().get_args().next().is_some_and(|name| name == "wait") {
+            command.args(["--job-id", "b\n::error::no\n"]);
+        }
+        let output = Step::new().run(command).await;
+        let told: Vec<_> = annotations(stderr(&output)).into_iter().map(|a| a.title).collect();
+        assert_eq!(told, ["matchwatch"], "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
 async fn several_jobs_are_rows_and_one_list() {
     let account = Account::open().await;
     let (good, bad) = (account.job(), account.failed_job("no"));

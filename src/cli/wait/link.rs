@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::listing::plain;
 use super::super::{Exit, Failure, tell};
 use super::args::Following;
 use super::ends::{Ended, Ends};
@@ -40,7 +41,8 @@ impl Link {
             Ended::Signal(exit) => ("stopped", exit),
             Ended::Deadline => ("the time was up", Exit::Unreachable),
         };
-        tell(format_args!("matchwatch: {how} before anything could be asked; {meaning}"));
+        let said = format!("{how} before anything could be asked; {meaning}");
+        tell(format_args!("matchwatch: {}", plain(&said)));
         Err(Ok(exit))
     }
 
