@@ -126,6 +126,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "simulator"]),
     ("backoff", &["backoff"]),
     ("clap", &["cli", "main"]),
+    ("clap_complete", &["cli"]),
     ("hyper_util", &["source/entity_resolution"]),
     ("indicatif", &["cli"]),
     ("mimalloc", &["main"]),

@@ -146,10 +146,9 @@ impl Status for DaemonStatus {
     }
 
     async fn accounts(&self) -> Vec<AccountView> {
-        let open = self.store.open_alarms(None).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "open alarms cannot be read");
-            Vec::new()
-        });
+        let told = self.store.open_alarms(None).await;
+        let open =
+            told.inspect_err(|error| tracing::warn!(%error, "open alarms cannot be read")).ok();
         let accounts = lock(&self.accounts).clone();
         let view = |account: &Arc<AccountStatus>| {
             // An alarm about the whole account is one of each kind.
@@ -157,8 +156,9 @@ impl Status for DaemonStatus {
                 let kind = key.subject.kind().unwrap_or(account.kind());
                 key.subject.account() == account.name() && kind == account.kind()
             };
-            let alarms = open.iter().filter(concerns).count();
-            account.view(&self.metrics, u64::try_from(alarms).unwrap_or(u64::MAX))
+            let alarms = open.as_ref().map(|open| open.iter().filter(concerns).count());
+            let alarms = alarms.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+            account.view(&self.metrics, alarms)
         };
         accounts.iter().map(view).collect()
     }
@@ -167,4 +167,48 @@ impl Status for DaemonStatus {
 /// What is behind these locks is whole after every statement: a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::domain::JobKind;
+    use crate::store::{Double, MemoryStore, StoreError};
+    use crate::watch::Budgets;
+
+    /// A store that cannot say which alarms are open.
+    #[derive(Default)]
+    struct Broken(MemoryStore);
+
+    #[async_trait]
+    impl Double for Broken {
+        fn behind(&self) -> &MemoryStore {
+            &self.0
+        }
+
+        async fn open_alarms(&self, _: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
+            Err(StoreError::Unusable("the disk is gone".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn open_alarms_are_counted_where_the_store_tells_them_and_not_said_to_be_none_else() {
+        let about = || About {
+            name: "main".into(),
+            kind: JobKind::Matching,
+            region: "eu-west-1".to_owned(),
+            role_arn: None,
+            discovers: false,
+            budgets: Budgets::new(5.0, 2.5),
+            clock: Arc::new(SystemClock),
+        };
+        let stores: [(Arc<dyn Store>, _); 2] =
+            [(Arc::new(MemoryStore::default()), Some(0)), (Arc::new(Broken::default()), None)];
+        for (store, told) in stores {
+            let status = DaemonStatus::new(store, Metrics::new().unwrap());
+            status.watch_over(vec![Arc::new(AccountStatus::new(about(), []))], Vec::new());
+            assert_eq!(status.accounts().await[0].open_alarms, told);
+        }
+    }
 }

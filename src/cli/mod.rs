@@ -2,6 +2,7 @@
 
 mod alarms;
 mod check;
+mod completions;
 mod config_args;
 mod daemon_address;
 mod demo;
@@ -63,6 +64,8 @@ enum Command {
     Demo(demo::Args),
     /// Ask a running `serve` whether it is alive
     Health(health::Args),
+    /// Print a script that has a shell complete this program's commands and flags
+    Completions(completions::Args),
 }
 
 /// Runs the command that was asked for.
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Simulate(args) => simulate::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Health(args) => health::run(args).await,
+            Command::Completions(args) => completions::run(&args),
         }
     });
     // A name look-up that hangs would hold the runtime's blocking thread; nothing of ours runs there at the end.

@@ -24,7 +24,8 @@ SIGTERM or SIGINT stops it: it asks no more, delivers what is due for up to [ser
 and exits 0; a second one stops it at once. What is undelivered goes out at the next start. SIGHUP
 takes up another configuration; a wrong one is refused, and the one before runs on.
 
-Where [http] listen is set, / is a status page; /healthz, /readyz and /metrics are for programs.
+Where [http] listen is set, / is a status page; /api/accounts, /healthz, /readyz and /metrics are
+for programs.
 
 Exit codes:
   0    it was told to stop

@@ -34,8 +34,9 @@ pub struct AccountView {
     pub discovery: Option<DiscoveryView>,
     /// Its watched jobs.
     pub jobs: JobsView,
-    /// Alarms that are open.
-    pub open_alarms: u64,
+    /// Alarms that are open; none where the store cannot say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_alarms: Option<u64>,
     /// How fast it may be asked.
     pub budgets: [BudgetView; 2],
 }

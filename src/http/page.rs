@@ -131,10 +131,11 @@ fn jobs(view: &AccountView) -> String {
     html
 }
 
-fn count_of_trouble(count: u64) -> String {
+fn count_of_trouble(count: Option<u64>) -> String {
     match count {
-        0 => "0".to_owned(),
-        count => format!("<span class=\"bad\">{count}</span>"),
+        None => "<span class=\"dim\">not known</span>".to_owned(),
+        Some(0) => "0".to_owned(),
+        Some(count) => format!("<span class=\"bad\">{count}</span>"),
     }
 }
 
@@ -196,7 +197,7 @@ mod tests {
             denied_workflows: Vec::new(),
             discovery: Some(DiscoveryView { workflows: 12, troubles: 0 }),
             jobs: JobsView { queued: 1, running: 2, ..JobsView::default() },
-            open_alarms: 0,
+            open_alarms: Some(0),
             budgets: [budget("GetMatchingJob", 5.0, 5.0), budget("ListMatchingJobs", 1.25, 2.5)],
         }
     }
@@ -214,6 +215,14 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} is not in {html}");
         }
+    }
+
+    #[test]
+    fn alarms_that_nobody_can_count_are_not_said_to_be_none() {
+        let shown = |open_alarms| page(&[AccountView { open_alarms, ..view() }]);
+        assert!(shown(Some(0)).contains("<td>0</td>"));
+        assert!(shown(Some(2)).contains("<td><span class=\"bad\">2</span></td>"));
+        assert!(shown(None).contains("<td><span class=\"dim\">not known</span></td>"));
     }
 
     #[test]

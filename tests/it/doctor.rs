@@ -107,6 +107,22 @@ async fn of_an_operation_that_is_denied_exactly_that_and_its_resource_are_named(
 }
 
 #[tokio::test]
+async fn a_denied_list_is_told_and_no_fault_where_all_jobs_are_named() {
+    let service = Service::start().await;
+    let named = watch("customers", &[&service.job("customers")]);
+    let operation = Some(Operation::ListMatchingJobs);
+    service.simulator.set_denials(vec![Denial { operation, ..Denial::default() }]);
+    let report = Report::of(&Home::new(service.url(), &named)).await;
+    assert_eq!((report.failed(), report.code), (Vec::new(), Some(0)), "{}", report.stdout);
+    let told = "  ok      ListMatchingJobs on customers in main: denied, and not needed: ";
+    assert!(report.stdout.contains(told), "{}", report.stdout);
+
+    let found = named + "[[watch]]\nworkflow_name = \"customers\"\n";
+    let report = Report::of(&Home::new(service.url(), &found)).await;
+    assert_eq!((report.failed().len(), report.code), (1, Some(4)), "{}", report.stdout);
+}
+
+#[tokio::test]
 async fn the_same_holds_for_id_mapping() {
     let service = Service::start().await;
     let id_mapping = "[[watch]]\nkind = \"id-mapping\"\nall = true\n";

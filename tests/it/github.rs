@@ -1,6 +1,7 @@
 //! `--github`: what a step tells a workflow of GitHub Actions, read as the runner reads it.
 
 mod action;
+mod early;
 mod runner;
 
 use std::path::PathBuf;
@@ -31,11 +32,15 @@ impl Step {
         self.folder.path().join(name)
     }
 
-    async fn run(&self, mut command: Command) -> Output {
+    fn prepare(&self, command: &mut Command) {
         command
             .arg("--github")
             .env("GITHUB_OUTPUT", self.file("output"))
             .env("GITHUB_STEP_SUMMARY", self.file("summary"));
+    }
+
+    async fn run(&self, mut command: Command) -> Output {
+        self.prepare(&mut command);
         ended(command).await
     }
 
@@ -116,6 +121,20 @@ async fn a_job_that_fails_is_an_annotation_and_its_message_breaks_out_of_nothing
 }
 
 #[tokio::test]
+async fn a_name_that_holds_a_line_for_the_runner_is_no_line() {
+    let account = Account::open().await;
+    for command in ["run", "wait"] {
+        let mut command = account.command(command, &["--workflow-name", "a\n::error::no\n"]);
+        if command.as_std().get_args().next().is_some_and(|name| name == "wait") {
+            command.args(["--job-id", "b\n::error::no\n"]);
+        }
+        let output = Step::new().run(command).await;
+        let told: Vec<_> = annotations(stderr(&output)).into_iter().map(|a| a.title).collect();
+        assert_eq!(told, ["matchwatch"], "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
 async fn several_jobs_are_rows_and_one_list() {
     let account = Account::open().await;
     let (good, bad) = (account.job(), account.failed_job("no"));
@@ -128,6 +147,22 @@ async fn several_jobs_are_rows_and_one_list() {
     assert_eq!(jobs.as_array().unwrap().len(), 2);
     assert_eq!(step.output("job-id"), None, "which of them?");
     assert_eq!(step.output("exit-code").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn of_several_jobs_the_only_one_that_ends_is_not_told_as_if_there_were_no_other() {
+    let account = Account::open().await;
+    let (good, endless) = (account.job(), account.job());
+    account.simulator.set_status(&good, Status::Succeeded).unwrap();
+    let step = Step::new();
+    let mut command = wait(&account, &[&good, &endless]);
+    command.arg("--any");
+    assert_exit(&step.run(command).await, 0);
+    let jobs: Value = serde_json::from_str(&step.output("jobs").unwrap()).unwrap();
+    assert_eq!(jobs[0]["jobId"], good);
+    for name in ["job-id", "status", "metrics"] {
+        assert_eq!(step.output(name), None, "{name}");
+    }
 }
 
 #[tokio::test]

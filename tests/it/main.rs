@@ -7,6 +7,7 @@
     reason = "a test ends where a step fails, in a helper too"
 )]
 
+mod completions;
 mod config;
 mod demo;
 mod doctor;

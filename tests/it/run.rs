@@ -1,5 +1,6 @@
 //! `matchwatch run`: the real binary against a simulator in this process.
 
+mod accounts;
 mod id_mapping;
 mod linger;
 mod lossy;

@@ -23,6 +23,8 @@ pub(super) struct Need {
     kind: JobKind,
     /// On which workflows; on everything where absent.
     pub(super) workflows: Option<NamePattern>,
+    /// Whether the watches do without it, at a price.
+    is_optional: bool,
 }
 
 /// A permission that a policy lacks.
@@ -38,10 +40,14 @@ pub struct MissingPermission {
 
 /// What the watches of `account` need, in their order.
 pub(super) fn needs(settings: &Settings, account: &str) -> Vec<Need> {
-    let mut needs = Vec::new();
+    let mut needs: Vec<Need> = Vec::new();
     let mut add = |need: Need| {
-        if !needs.contains(&need) {
-            needs.push(need);
+        let is_same = |other: &&mut Need| {
+            (&other.operation, &other.workflows) == (&need.operation, &need.workflows)
+        };
+        match needs.iter_mut().find(is_same) {
+            Some(known) => known.is_optional &= need.is_optional,
+            None => needs.push(need),
         }
     };
     for watch in settings.watches.iter().filter(|watch| &*watch.account == account) {
@@ -51,10 +57,13 @@ pub(super) fn needs(settings: &Settings, account: &str) -> Vec<Need> {
             None => NamePattern::new(&*watch.workflow_name),
         };
         if workflows.literal().is_none() {
-            add(Need { operation: Operation::list_workflows(kind), kind, workflows: None });
+            let operation = Operation::list_workflows(kind);
+            add(Need { operation, kind, workflows: None, is_optional: false });
         }
         for operation in [Operation::list_jobs(kind), Operation::get_job(kind)] {
-            add(Need { operation, kind, workflows: Some(workflows.clone()) });
+            // Jobs that are named are asked about one by one where they cannot be listed.
+            let is_optional = watch.discovery.is_none() && operation == Operation::list_jobs(kind);
+            add(Need { operation, kind, workflows: Some(workflows.clone()), is_optional });
         }
     }
     needs
@@ -82,6 +91,10 @@ impl Asker {
         match tried {
             Ok(1) => Verdict::Works("allowed".to_owned()),
             Ok(count) => Verdict::Works(format!("allowed, as tried on {count} workflows")),
+            Err(SourceError::AccessDenied { .. }) if need.is_optional => Verdict::Works(
+                "denied, and not needed: each job that is named is asked about by itself"
+                    .to_owned(),
+            ),
             Err(error) => match fails(&error, &error.to_string()) {
                 Verdict::Fails(mut trouble) if trouble.kind == TroubleKind::Access => {
                     trouble.missing = Some(Box::new(self.missing(&need).await));

@@ -167,7 +167,7 @@ impl AccountStatus {
     }
 
     /// How it does, with its jobs as the metrics count them.
-    pub(super) fn view(&self, metrics: &Metrics, open_alarms: u64) -> AccountView {
+    pub(super) fn view(&self, metrics: &Metrics, open_alarms: Option<u64>) -> AccountView {
         let About { name, kind, region, role_arn, budgets, .. } = &self.about;
         let labels = [&**name, kind.as_str()];
         let count = |gauge: IntGauge| u64::try_from(gauge.get()).unwrap_or(0);

@@ -26,6 +26,9 @@ pub(super) struct GitHub {
     output: File,
     /// Older runners have none.
     summary: Option<File>,
+    /// How many jobs are waited for.
+    expected: usize,
+    /// Those that have ended.
     jobs: Vec<Ended>,
 }
 
@@ -51,7 +54,14 @@ impl GitHub {
                  container, pass the variable and mount the file that it names"
             );
         };
-        Ok(Self { output, summary: open("GITHUB_STEP_SUMMARY")?, jobs: Vec::new() })
+        let summary = open("GITHUB_STEP_SUMMARY")?;
+        Ok(Self { output, summary, expected: 1, jobs: Vec::new() })
+    }
+
+    /// So many jobs are waited for. Of several none is the one that the outputs tell of, though it may be the only one
+    /// that ends.
+    pub(super) const fn expect(&mut self, jobs: usize) {
+        self.expected = jobs;
     }
 
     /// There is a job: later steps learn its id, whatever becomes of this one.
@@ -80,7 +90,7 @@ impl GitHub {
         if let Some(line) = command::of_exit(exit) {
             tell(format_args!("{line}"));
         }
-        let put = self.put(&outputs::of_jobs(&self.jobs, exit));
+        let put = self.put(&outputs::of_jobs(&self.jobs, self.expected, exit));
         let written = match &mut self.summary {
             Some(file) => file.write_all(summary::of(&self.jobs, exit).as_bytes()),
             None => Ok(()),

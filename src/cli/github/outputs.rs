@@ -7,8 +7,9 @@ use super::super::Exit;
 use super::{Ended, counts, error_message};
 use crate::domain::JobKey;
 
-/// More than this of JSON is left out, in bytes: GitHub takes a megabyte of all outputs.
-const LONGEST_JSON: usize = 512 * 1024;
+/// More than this of JSON is left out, in units of UTF-16: GitHub takes a megabyte of all outputs of a job, and counts
+/// two bytes for each (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs>).
+const LONGEST_JSON: usize = 256 * 1024;
 
 /// What is known of a job from the moment that it exists.
 pub(super) fn of_started(job: &JobKey) -> String {
@@ -17,15 +18,15 @@ pub(super) fn of_started(job: &JobKey) -> String {
     text
 }
 
-/// What is known in the end. A single job has an output for each of its properties.
-pub(super) fn of_jobs(jobs: &[Ended], exit: Exit) -> String {
+/// What is known in the end. Where one job is expected it has an output for each of its properties.
+pub(super) fn of_jobs(jobs: &[Ended], expected: usize, exit: Exit) -> String {
     let mut text = put("exit-code", &(exit as u8).to_string());
     let json: Vec<&str> = jobs.iter().map(|ended| ended.json.as_str()).collect();
     let json = format!("[{}]", json.join(","));
-    if json.len() <= LONGEST_JSON {
+    if json.encode_utf16().count() <= LONGEST_JSON {
         text += &put("jobs", &json);
     }
-    if let [only] = jobs {
+    if let ([only], 1) = (jobs, expected) {
         text += &of_started(&only.job);
         text += &of_ended(only);
     }
@@ -79,11 +80,33 @@ fn kebab_case(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{JobDetails, JobKind, JobStatus, Observation, ObservedStatus};
 
     #[test]
     fn the_api_s_names_are_those_that_outputs_have_elsewhere() {
         assert_eq!(kebab_case("recordsNotProcessed"), "records-not-processed");
         assert_eq!(kebab_case("matchIDs"), "match-ids");
+    }
+
+    #[test]
+    fn a_list_of_jobs_that_would_take_more_than_half_of_what_github_takes_is_left_out() {
+        let job = |letters: usize| Ended {
+            job: JobKey {
+                account: "main".into(),
+                kind: JobKind::Matching,
+                workflow_name: "customers".into(),
+                job_id: "0123".into(),
+            },
+            observation: Observation {
+                status: ObservedStatus::Known(JobStatus::Succeeded),
+                details: JobDetails::default(),
+            },
+            json: format!("\"{}\"", "a".repeat(letters)),
+        };
+        let has_jobs = |letters| of_jobs(&[job(letters)], 1, Exit::Success).contains("\njobs=");
+        let fits = LONGEST_JSON - r#"[""]"#.len();
+        assert!(has_jobs(fits));
+        assert!(!has_jobs(fits + 1));
     }
 
     #[test]

@@ -29,8 +29,9 @@ impl Advice {
         Self { look, flags: following.account_flags(named), where_not_found }
     }
 
-    /// Waits for this job.
-    pub(super) fn wait_for(&self, job_id: &str) -> String {
+    /// Waits for this job; for one whose id has to be filled in, where it is not known.
+    pub(super) fn wait_for(&self, job_id: Option<&str>) -> String {
+        let job_id = job_id.map_or("…".into(), quoted);
         format!("matchwatch wait --job-id {job_id}{}", self.flags)
     }
 }

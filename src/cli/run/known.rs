@@ -68,14 +68,14 @@ impl Known {
     pub(super) fn words(&self, workflow: &WorkflowKey, advice: &Advice) -> String {
         let name = &workflow.name;
         if let Some(Started { job, .. }) = &self.started {
-            let (job_id, wait) = (&job.job_id, advice.wait_for(&job.job_id));
+            let (job_id, wait) = (&job.job_id, advice.wait_for(Some(&job.job_id)));
             return format!("job {job_id} goes on. To wait for it: {wait}");
         }
         let why = self.why();
         if self.is_unsure() {
             let perhaps = self.perhaps();
-            let job_id = if let [job_id] = &*self.candidates { job_id } else { "…" };
-            let (look, wait) = (&advice.look, advice.wait_for(job_id));
+            let only = if let [job_id] = &*self.candidates { Some(job_id.as_str()) } else { None };
+            let (look, wait) = (&advice.look, advice.wait_for(only));
             return format!(
                 "nobody knows what came of a request to start a job of workflow {name}: a job may have been \
                  started{perhaps}{why}. Before you start another one, run {look} and see. To wait for it: {wait}"

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::wait::{Ended, Ends, Link, Named, Outlets, Subject, Wait};
-use super::{Exit, Failure, tell};
+use super::wait::{Ends, Link, Named, Outlets, Subject, Wait};
+use super::{Exit, Failure};
 use crate::backoff::Policy;
 use crate::clock::SystemClock;
 use crate::domain::{JobKind, WorkflowKey};
@@ -34,30 +34,17 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     args.check()?;
     let Args { workflow_name, kind, queue, job_id_file, following, .. } = args;
     let (job_type, output) = (args.job_type, args.output_source_config);
-    let followed = following.followed()?;
+    let subject = Subject { job_ids: &[], workflow_name: Some(&workflow_name) };
+    let followed = following.followed(subject)?;
     // What cannot be written is said while there is no job yet.
     let mut outlets = Outlets::open(&following)?;
     let job_id_file = job_id_file.map(JobIdFile::open).transpose().map_err(Failure::usage)?;
     // Not before the files are open: to open a pipe takes until somebody reads it, and may be interrupted.
     let mut ends = Ends::catch(begun, following.timeout)?;
-    let link = match ends
-        .first(Link::open(&following, &followed, Subject::Workflow(&workflow_name)))
-        .await
-    {
-        Ended::ByItself(link) => link?,
-        Ended::Signal(exit) => {
-            tell(format_args!(
-                "matchwatch: stopped; no job of workflow {workflow_name} was started"
-            ));
-            return outlets.close(Ok(exit));
-        }
-        Ended::Deadline => {
-            tell(format_args!(
-                "matchwatch: the time was up before anything could be asked; no job of workflow {workflow_name} was \
-                 started"
-            ));
-            return outlets.close(Ok(Exit::Unreachable));
-        }
+    let meaning = format!("no job of workflow {workflow_name} was started");
+    let link = match Link::open_in_time(&mut ends, &following, &followed, &meaning).await {
+        Ok(link) => link,
+        Err(over) => return outlets.close(over),
     };
     let workflow = WorkflowKey {
         account: Arc::clone(&link.account.name),
@@ -87,8 +74,10 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         Err(exit) => return outlets.close(Ok(exit)),
     };
     let job_ids = vec![Arc::clone(&job.job_id)];
-    let mut wait = Wait::new(following, link, named, job_ids, false, outlets, begun)?;
+    let mut wait = Wait::new(following, link, named, job_ids, false, outlets, begun);
     wait.judge_by(followed.watches);
-    wait.watch(job)?;
-    wait.see_through(&mut ends).await
+    match wait.watch(job) {
+        Ok(()) => wait.see_through(&mut ends).await,
+        Err(failure) => wait.end(Err(failure)),
+    }
 }

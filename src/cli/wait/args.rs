@@ -1,5 +1,6 @@
 //! The flags of `wait`, and the account that they speak of.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::super::shell::add_flag;
 use super::super::{Failure, config_args, kind};
 use crate::aws::Access;
 use crate::config::{Followed, WatchSettings};
-use crate::domain::{Amount, Gates, JobKind};
+use crate::domain::{Amount, Gates, JobKind, NamePattern};
 use crate::url::parse_http;
 use crate::{backoff, duration, source, watch};
 
@@ -108,7 +109,8 @@ pub(in crate::cli) struct Following {
     #[arg(long, value_name = "PATH", env = "MATCHWATCH_CONFIG")]
     config: Option<PathBuf>,
 
-    /// An account of --config [default: the one whose watches name the jobs or the workflow, else the only one]
+    /// An account of --config [default: the one whose watches name the jobs or the workflow, or have a
+    /// pattern that fits it; else the only one]
     #[arg(long, value_name = "NAME", requires = "config")]
     account: Option<String>,
 }
@@ -165,26 +167,42 @@ fn url(text: &str) -> Result<String, String> {
 }
 
 impl Following {
-    /// What the configuration says about jobs, where there is one.
-    pub(in crate::cli) fn followed(&self) -> Result<Followed, Failure> {
+    /// What the configuration says about the account that it names for the subject, where there is one.
+    pub(in crate::cli) fn followed(&self, subject: Subject<'_>) -> Result<Followed, Failure> {
         let Some(config) = self.config.as_deref() else {
             return Ok(Followed::default());
         };
         let followed = config_args::load_followed(config)?;
-        match self.account.as_deref() {
-            Some(account) => only(followed, account).map_err(Failure::usage),
-            None => Ok(followed),
+        self.only_of(subject, followed).map_err(Failure::usage)
+    }
+
+    fn only_of(&self, subject: Subject<'_>, followed: Followed) -> anyhow::Result<Followed> {
+        if let Some(account) = self.account.as_deref() {
+            return only(followed, account);
+        }
+        match (account_of(subject, &followed)?, followed.accounts.as_slice()) {
+            (Some(account), _) => only(followed, &account),
+            // Not the credentials of whoever calls: a job would be started in an account that nobody has named.
+            (None, [_, _, ..]) if !self.has_own_credentials() => bail!(
+                "no watch of the configuration names {subject}, and it has the accounts {}: say which by --account",
+                names(&followed)
+            ),
+            (None, _) => Ok(followed),
         }
     }
 
-    /// How the account is asked. Flags win over the account that the configuration names for the subject.
-    pub(super) fn source(
-        &self,
-        followed: &Followed,
-        subject: Subject<'_>,
-    ) -> anyhow::Result<source::Config> {
-        let mut configured = configured_access(followed, subject)?;
-        if self.profile.is_some() || self.no_sign_request {
+    /// Whether the flags say as whom the account is asked.
+    const fn has_own_credentials(&self) -> bool {
+        self.profile.is_some() || self.no_sign_request
+    }
+
+    /// How the account is asked. Flags win over what is followed, if that is one account.
+    pub(super) fn source(&self, followed: &Followed) -> source::Config {
+        let mut configured = match followed.accounts.as_slice() {
+            [only] => only.access.clone(),
+            _ => Access::default(),
+        };
+        if self.has_own_credentials() {
             // Other credentials than the account's: nothing says that they may assume its role.
             configured.role = None;
         }
@@ -198,7 +216,7 @@ impl Following {
             no_sign_request: self.no_sign_request || configured.no_sign_request,
             ..configured
         };
-        Ok(source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT })
+        source::Config { access, request_timeout: source::Config::DEFAULT_REQUEST_TIMEOUT }
     }
 
     pub(super) fn polling(&self) -> watch::Config {
@@ -270,53 +288,66 @@ impl Following {
 /// What is followed in this account. The same job id in another one is another job.
 fn only(mut followed: Followed, account: &str) -> anyhow::Result<Followed> {
     if !followed.accounts.iter().any(|known| *known.name == *account) {
-        let known: Vec<&str> = followed.accounts.iter().map(|known| &*known.name).collect();
-        bail!("--account {account}: the configuration has {} only", known.join(", "));
+        bail!("--account {account}: the configuration has {} only", names(&followed));
     }
     followed.accounts.retain(|known| *known.name == *account);
     followed.watches.retain(|watch| *watch.account == *account);
     Ok(followed)
 }
 
+fn names(followed: &Followed) -> String {
+    let names: Vec<&str> = followed.accounts.iter().map(|account| &*account.name).collect();
+    names.join(", ")
+}
+
 /// What a command is about, as far as it decides whose account is meant.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli) enum Subject<'a> {
-    /// These jobs.
-    Jobs(&'a [Arc<str>]),
-    /// This workflow.
-    Workflow(&'a str),
+pub(in crate::cli) struct Subject<'a> {
+    /// Jobs that there are already.
+    pub(in crate::cli) job_ids: &'a [Arc<str>],
+    /// Their workflow, where it is given.
+    pub(in crate::cli) workflow_name: Option<&'a str>,
 }
 
-impl Subject<'_> {
-    fn is_of(self, watch: &WatchSettings) -> bool {
-        match self {
-            Self::Jobs(job_ids) => watch.job_ids.iter().any(|id| job_ids.contains(id)),
-            Self::Workflow(name) => *watch.workflow_name == *name,
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.workflow_name {
+            Some(name) => write!(f, "workflow {name}"),
+            None => f.write_str("the jobs"),
         }
     }
 }
 
-/// The access of the account whose watches name the subject; of the only account, where none does.
-fn configured_access(followed: &Followed, subject: Subject<'_>) -> anyhow::Result<Access> {
-    let watches = followed.watches.iter();
-    let mut names = watches.filter(|watch| subject.is_of(watch)).map(|watch| &watch.account);
-    let first = names.next();
-    if let Some(first) = first
-        && let Some(other) = names.find(|name| *name != first)
-    {
-        match subject {
-            Subject::Jobs(_) => bail!(
-                "the jobs belong to the accounts {first} and {other}: wait for those of one account"
-            ),
-            Subject::Workflow(name) => bail!(
-                "the accounts {first} and {other} both have a workflow {name}: say which by --account"
-            ),
+/// The account whose watches name the jobs; else the one whose watches name the workflow; else the one whose patterns fit
+/// it.
+fn account_of(subject: Subject<'_>, followed: &Followed) -> anyhow::Result<Option<Arc<str>>> {
+    let accounts = |is_of: &dyn Fn(&WatchSettings) -> bool| {
+        let mut accounts: Vec<Arc<str>> = Vec::new();
+        for watch in followed.watches.iter().filter(|watch| is_of(watch)) {
+            if !accounts.contains(&watch.account) {
+                accounts.push(Arc::clone(&watch.account));
+            }
         }
-    }
-    let account = match (first, followed.accounts.as_slice()) {
-        (Some(name), accounts) => accounts.iter().find(|account| account.name == *name),
-        (None, [only]) => Some(only),
-        (None, _) => None,
+        accounts
     };
-    Ok(account.map(|account| account.access.clone()).unwrap_or_default())
+    let of_jobs = accounts(&|watch| watch.job_ids.iter().any(|id| subject.job_ids.contains(id)));
+    match of_jobs.as_slice() {
+        [] => {}
+        [only] => return Ok(Some(Arc::clone(only))),
+        [first, other, ..] => bail!(
+            "the jobs belong to the accounts {first} and {other}: wait for those of one account"
+        ),
+    }
+    let Some(name) = subject.workflow_name else { return Ok(None) };
+    let mut of_workflow = accounts(&|watch| *watch.workflow_name == *name);
+    if of_workflow.is_empty() {
+        of_workflow = accounts(&|watch| NamePattern::new(&*watch.workflow_name).matches(name));
+    }
+    match of_workflow.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(Arc::clone(only))),
+        [first, other, ..] => bail!(
+            "the accounts {first} and {other} both have a watch for workflow {name}: say which by --account"
+        ),
+    }
 }

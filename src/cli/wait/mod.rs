@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::shell::quoted;
-use super::{Exit, Failure, tell};
+use super::{Exit, Failure};
 use crate::config::{Followed, WatchSettings};
 use crate::domain::{JobKey, JobKind, Observation};
 use crate::duration;
@@ -47,28 +47,22 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     args.following.check(args.named.kind)?;
     // Before the signals are caught: whoever types ids may still interrupt.
     let job_ids = ids::read(&args.job_ids, io::stdin()).map_err(Failure::usage)?;
-    let mut ends = Ends::catch(started, args.following.timeout)?;
-    match ends.first(begin(args, job_ids, started)).await {
-        Ended::ByItself(begun) => begun?.see_through(&mut ends).await,
-        Ended::Signal(exit) => Ok(exit),
-        Ended::Deadline => {
-            tell(format_args!("matchwatch: the time was up before anything could be asked"));
-            Ok(Exit::Unreachable)
-        }
-    }
-}
-
-/// Watches the jobs whose workflow is known, and looks for that of the others.
-async fn begin(args: Args, job_ids: Vec<Arc<str>>, started: Instant) -> Result<Wait, Failure> {
     let Args { named, any, following, .. } = args;
-    let followed = following.followed()?;
-    let outlets = Outlets::open(&following)?;
-    let link = Link::open(&following, &followed, Subject::Jobs(&job_ids)).await?;
-    let mut wait = Wait::new(following, link, named, job_ids, any, outlets, started)?;
-    let unknown = wait.watch_known(&followed)?;
-    wait.judge_by(followed.watches);
-    wait.search(unknown);
-    Ok(wait)
+    let workflow_name = named.workflow_name.as_deref();
+    let followed = following.followed(Subject { job_ids: &job_ids, workflow_name })?;
+    // Before the signals are caught, too: to open a pipe takes until somebody reads it.
+    let mut outlets = Outlets::open(&following)?;
+    let mut ends = Ends::catch(started, following.timeout)?;
+    let meaning = "what runs goes on";
+    let link = match Link::open_in_time(&mut ends, &following, &followed, meaning).await {
+        Ok(link) => link,
+        Err(over) => return outlets.close(over),
+    };
+    let mut wait = Wait::new(following, link, named, job_ids, any, outlets, started);
+    match wait.begin(followed) {
+        Ok(()) => wait.see_through(&mut ends).await,
+        Err(failure) => wait.end(Err(failure)),
+    }
 }
 
 /// One run of the command.
@@ -101,9 +95,12 @@ impl Wait {
         named: Named,
         job_ids: Vec<Arc<str>>,
         any: bool,
-        outlets: Outlets,
+        mut outlets: Outlets,
         started: Instant,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
+        if let Some(github) = &mut outlets.github {
+            github.expect(job_ids.len());
+        }
         let Link { account, witness, config, budgets, .. } = link;
         let stop = CancellationToken::new();
         let (report, reports) = mpsc::unbounded_channel();
@@ -115,7 +112,7 @@ impl Wait {
             stop.clone(),
         );
         let (tell, located) = mpsc::unbounded_channel();
-        Ok(Self {
+        Self {
             judge: Judge::by(&args),
             args,
             started,
@@ -130,7 +127,7 @@ impl Wait {
             located,
             pollers,
             stop: stop.drop_guard(),
-        })
+        }
     }
 
     /// Has jobs judged by the quality gates of the watches that follow them.
@@ -148,8 +145,21 @@ impl Wait {
             }
             Ended::Deadline => Ok(self.time_is_up()),
         };
+        self.end(over)
+    }
+
+    /// The command has come to this: tells whoever has to be told.
+    pub(super) fn end(mut self, over: Result<Exit, Failure>) -> Result<Exit, Failure> {
         self.outlets.progress.finish();
         self.outlets.close(over)
+    }
+
+    /// Watches the jobs whose workflow is known, and looks for that of the others.
+    fn begin(&mut self, followed: Followed) -> Result<(), Failure> {
+        let unknown = self.watch_known(&followed)?;
+        self.judge_by(followed.watches);
+        self.search(unknown);
+        Ok(())
     }
 
     /// Looks for the workflow of these jobs.

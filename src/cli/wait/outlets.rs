@@ -22,6 +22,7 @@ impl Outlets {
         let progress = Progress::new(following.quiet, io::stderr().is_terminal());
         Ok(Self { progress, github })
     }
+
     /// The command has come to this: tells GitHub. Outputs that cannot be written make a success none; what is worse
     /// than that stays as it is.
     pub(in crate::cli) fn close(&mut self, over: Result<Exit, Failure>) -> Result<Exit, Failure> {

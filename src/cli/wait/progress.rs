@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::listing::plain;
 use super::super::tell;
 use crate::domain::{JobKey, Observation};
 use crate::duration;
@@ -81,7 +82,7 @@ impl Progress {
             (Some(bar), _) => bar.set_message(line.live_message(answer.err())),
             (None, Some(said)) if matches!(self.audience, Audience::Log) => {
                 let after = duration::display(elapsed);
-                tell(format_args!("{}/{}: {said} (after {after})", job.workflow_name, job.job_id));
+                self.say(&format!("{}/{}: {said} (after {after})", job.workflow_name, job.job_id));
             }
             (None, _) => {}
         }
@@ -122,10 +123,8 @@ impl Progress {
                 },
                 (status, Some(trouble)) => format!("{status}, {}", trouble.replace('_', " ")),
             };
-            tell(format_args!(
-                "{}/{}: still {told} (after {after})",
-                job.workflow_name, job.job_id
-            ));
+            let (workflow, job_id) = (&job.workflow_name, &job.job_id);
+            self.say(&format!("{workflow}/{job_id}: still {told} (after {after})"));
         }
     }
 
@@ -136,9 +135,10 @@ impl Progress {
         }
     }
 
-    /// Says a line of its own. Said even where no progress is wanted: it is why the command ends.
+    /// Says a line of its own, and no more than one: names come from elsewhere, and GitHub's runner obeys lines. Said even
+    /// where no progress is wanted: it is why the command ends.
     pub(in crate::cli) fn say(&self, message: &str) {
-        self.suspend(|| tell(format_args!("{message}")));
+        self.suspend(|| tell(format_args!("{}", plain(message))));
     }
 
     /// Runs `write` while the live lines are out of the way.

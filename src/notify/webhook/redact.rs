@@ -22,8 +22,32 @@ const SCHEMES: [&str; 7] = ["apikey", "basic", "bearer", "digest", "geniekey", "
 
 /// Knows the pieces of one request that may be secret.
 pub(super) struct Redactor {
-    /// With the number of their characters.
-    secrets: BTreeSet<(usize, String)>,
+    secrets: BTreeSet<Piece>,
+}
+
+/// What may be secret.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    /// How many characters it has.
+    count: usize,
+    text: String,
+    /// Whether a part of it tells nothing.
+    is_word: bool,
+}
+
+impl Piece {
+    /// One that is called secret: a part of it tells something even if it is a word.
+    fn of_secret(text: String) -> Self {
+        Self { count: text.chars().count(), text, is_word: false }
+    }
+
+    /// One of a URL or a header, which may as well be a word, such as `webhooks` in a path: a part of that is a word of
+    /// its own that a receiver may need to say.
+    fn of_request(text: String) -> Self {
+        let count = text.chars().count();
+        let is_word = count < LONGEST_WORD && text.chars().all(char::is_alphabetic);
+        Self { count, text, is_word }
+    }
 }
 
 impl Redactor {
@@ -46,13 +70,14 @@ impl Redactor {
         pieces.extend(values.filter_map(|value| value.to_str().ok()).flat_map(credentials));
         let mut secrets: Vec<_> =
             others.into_iter().map(|secret| secret.expose().to_owned()).collect();
-        pieces.extend(secrets.iter().flat_map(|secret| secret.lines()).map(str::to_owned));
+        let lines: Vec<_> =
+            secrets.iter().flat_map(|secret| secret.lines()).map(str::to_owned).collect();
         secrets.extend(password.map(self::meant));
         secrets.retain(|secret| secret.chars().count() >= SHORTEST_SECRET);
+        secrets.extend(lines.into_iter().filter(|line| line.chars().count() >= SHORTEST_PIECE));
         pieces.retain(|piece| piece.chars().count() >= SHORTEST_PIECE);
-        secrets.append(&mut pieces);
-        let counted = secrets.into_iter().map(|secret| (secret.chars().count(), secret));
-        Self { secrets: counted.collect() }
+        let secrets = secrets.into_iter().map(Piece::of_secret);
+        Self { secrets: secrets.chain(pieces.into_iter().map(Piece::of_request)).collect() }
     }
 
     /// `text` without the secrets, however they are escaped there. Half of one is as secret as the whole, and so is its
@@ -61,13 +86,13 @@ impl Redactor {
         let readings = Readings::of(text);
         let (mut redacted, mut told) = (String::new(), 0);
         for (start, _) in text.char_indices() {
-            let ends = self.secrets.iter().filter_map(|(count, secret)| {
+            let ends = self.secrets.iter().filter_map(|Piece { count, text: secret, is_word }| {
                 let (read, end) = readings.longest(start, secret);
                 let is_shown = match read {
                     _ if *count < SHORTEST_PIECE => read == *count && readings.is_word(start, end),
                     ..SHORTEST_PIECE => false,
                     _ if read == *count => true,
-                    _ if is_word(*count, secret) => false,
+                    _ if *is_word => false,
                     _ => read * 2 >= *count || text.len() - end < LONGEST_ESCAPE,
                 };
                 is_shown.then_some(end)
@@ -82,12 +107,6 @@ impl Redactor {
         }
         redacted + &text[told..]
     }
-}
-
-/// Whether it is rather a word, such as `webhooks` in a path, than a secret: then a part of it tells nothing, and is a
-/// word of its own that a receiver may need to say.
-fn is_word(count: usize, piece: &str) -> bool {
-    count < LONGEST_WORD && piece.chars().all(char::is_alphabetic)
 }
 
 /// What the part of a URL means.
@@ -203,6 +222,14 @@ mod tests {
         assert_eq!(redactor.redact("no XOXB-1234567890-ABCDEF"), "no [redacted]");
         assert_eq!(redactor.redact(r"no xoxb\u002d1234\u00"), r"no [redacted]\u00");
         assert_eq!(redactor.redact("no xoxb-1 in the whole world"), "no xoxb-1 in the whole world");
+    }
+
+    #[test]
+    fn half_of_a_password_is_not_told_though_it_is_a_word() {
+        assert_eq!(redactor("correcthorse").redact("no correctho… here"), "no [redacted]… here");
+        let url = Url::parse("https://jane:correcthorse@example.com").unwrap();
+        let redactor = Redactor::new(&url, [], []);
+        assert_eq!(redactor.redact("no correctho… here"), "no [redacted]… here");
     }
 
     #[test]

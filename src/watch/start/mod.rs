@@ -139,7 +139,8 @@ impl Start {
     /// How long to look for other jobs once there is one.
     const SECOND_LOOK: Duration = Duration::from_secs(10);
 
-    /// The first pause between two looks for a job; each is twice as long as the one before.
+    /// The first pause between two looks for a job, and the one after a look that shows another; each other is twice as
+    /// long as the one before.
     const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
     /// Starts the job. Throttles and outages are waited out for ever: the caller sets the deadline.
@@ -233,7 +234,7 @@ impl Start {
                 _ if new == seen => return Self::only(before, new).map(Some),
                 _ => {
                     self.tell(StartNews::Appeared(new.clone()));
-                    seen = new;
+                    (seen, pause) = (new, Self::FIRST_PAUSE);
                 }
             }
             let next = looked_at + pause;

@@ -277,6 +277,16 @@ async fn a_job_whose_answer_was_lost_is_adopted_and_none_is_started_besides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_appears_late_is_adopted_two_seconds_after_it_is_seen() {
+    let service = Service::new([Reply::LostAndSlow(Duration::from_secs(20))]);
+    let begun = Instant::now();
+    let told = start(&service, false).await;
+    assert_eq!(told.job(), ("job-0", How::Adopted));
+    let took = begun.elapsed();
+    assert!(took < StartConfig::SETTLING + Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_job_appears_for_half_a_minute_another_is_asked_for_and_that_is_said() {
     let service = Service::new([Reply::LostBefore]);
     let begun = Instant::now();

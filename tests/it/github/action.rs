@@ -63,7 +63,8 @@ async fn what_is_missing_from_its_inputs_is_an_annotation() {
     for (inputs, words) in [
         (&[][..], "give workflow-name"),
         (&[("INPUT_WORKFLOW_NAME", "customers"), ("INPUT_QUEUE", "yes")], "true or false"),
-        (&[("INPUT_JOB_ID", "a"), ("INPUT_QUEUE", "true")], "leave out job-id"),
+        (&[("INPUT_JOB_ID", "a"), ("INPUT_QUEUE", "true")], "queue is for a job that is started"),
+        (&[("INPUT_JOB_ID", "a"), ("INPUT_JOB_TYPE", "BATCH")], "job-type is for a job that is"),
     ] {
         let output = Step::new().act(&account, inputs).await;
         assert_exit(&output, 2);

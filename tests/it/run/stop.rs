@@ -49,7 +49,8 @@ async fn a_signal_before_anything_is_asked_says_that_no_job_was_started() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     silent.asked(1).await;
     send(Signal::INT, &child);
-    progress(&mut lines, "stopped; no job of workflow customers was started").await;
+    progress(&mut lines, "stopped before anything could be asked; no job of workflow customers")
+        .await;
     assert_eq!(child.wait().await.unwrap().code(), Some(130));
 }
 

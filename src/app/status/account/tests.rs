@@ -56,7 +56,7 @@ fn a_workflow_whose_jobs_have_ended_does_not_hide_that_all_others_deny_access() 
 }
 
 fn view(account: &AccountStatus) -> AccountView {
-    account.view(&Metrics::new().unwrap(), 0)
+    account.view(&Metrics::new().unwrap(), Some(0))
 }
 
 #[test]
