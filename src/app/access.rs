@@ -72,11 +72,15 @@ impl Porter {
         let Some(open) = stop.run_until_cancelled(self.open()).await else { return };
         let mut book = Book::new(self.region, self.watches, open);
         for entry in book.tidy(self.clock.now()) {
-            self.clerk.persist(&entry, self.backoff, &stop).await;
+            if !self.clerk.persist(&entry, self.backoff, &stop).await {
+                return;
+            }
         }
         while let Some(Some(news)) = stop.run_until_cancelled(self.news.recv()).await {
             for entry in book.take(news, &self.clerk.routing, self.clock.now()) {
-                self.clerk.persist(&entry, self.backoff, &stop).await;
+                if !self.clerk.persist(&entry, self.backoff, &stop).await {
+                    return;
+                }
             }
         }
     }

@@ -34,6 +34,10 @@ pub(crate) trait Double: Send + Sync {
         self.behind().due_besides(held, notifier, now, limit).await
     }
 
+    async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
+        self.behind().raise(raising).await
+    }
+
     async fn settle(&self, id: DeliveryId, settlement: &Settlement) -> Result<(), StoreError> {
         self.behind().settle(id, settlement).await
     }
@@ -64,7 +68,7 @@ impl<D: Double> Store for D {
         self.behind().standings(jobs).await
     }
     async fn raise(&self, raising: &Raising) -> Result<bool, StoreError> {
-        self.behind().raise(raising).await
+        Double::raise(self, raising).await
     }
     async fn resolve(&self, resolving: &Resolving) -> Result<bool, StoreError> {
         self.behind().resolve(resolving).await

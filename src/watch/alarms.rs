@@ -155,6 +155,10 @@ impl Alarms {
         Self { open, checks: Scheduler::new() }
     }
 
+    pub(super) fn is_any_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Opens an alarm, unless it is open: the entry that the clerk is to make.
     pub(super) fn raise(&mut self, alarm: Alarm) -> Option<Entry> {
         if self.open.contains_key(&alarm.key) {
@@ -171,7 +175,7 @@ impl Alarms {
         subject: impl FnOnce() -> Subject,
         (at, message): (Timestamp, &str),
     ) -> Option<Entry> {
-        if self.open.is_empty() {
+        if !self.is_any_open() {
             return None;
         }
         let alarm = self.open.remove(&AlarmKey { name, subject: subject() })?;

@@ -196,7 +196,7 @@ fn queue_arn(url: &str, region: Option<&str>) -> String {
     let of_host = host.strip_prefix("sqs.").and_then(|host| host.split('.').next());
     let region = region.or(of_host).unwrap_or("*");
     let (account, name) = path.split_once('/').unwrap_or(("*", "*"));
-    format!("arn:aws:sqs:{region}:{account}:{name}")
+    format!("arn:{}:sqs:{region}:{account}:{name}", partition(region))
 }
 
 /// The ARN of a bus that is named, or that is one.
@@ -204,7 +204,17 @@ fn bus_arn(bus: &str, region: Option<&str>) -> String {
     if bus.starts_with("arn:") {
         return bus.to_owned();
     }
-    format!("arn:aws:events:{}:*:event-bus/{bus}", region.unwrap_or("*"))
+    let region = region.unwrap_or("*");
+    format!("arn:{}:events:{region}:*:event-bus/{bus}", partition(region))
+}
+
+/// The part of AWS that a Region is in (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
+fn partition(region: &str) -> &'static str {
+    match region {
+        china if china.starts_with("cn-") => "aws-cn",
+        government if government.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +226,10 @@ mod tests {
         let url = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs.fifo";
         assert_eq!(queue_arn(url, None), "arn:aws:sqs:eu-west-1:123456789012:jobs.fifo");
         assert_eq!(queue_arn("http://localhost:4566/1/jobs", Some("x")), "arn:aws:sqs:x:1:jobs");
+        let url = "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/jobs";
+        assert_eq!(queue_arn(url, None), "arn:aws-cn:sqs:cn-north-1:123456789012:jobs");
+        let government = bus_arn("jobs", Some("us-gov-west-1"));
+        assert_eq!(government, "arn:aws-us-gov:events:us-gov-west-1:*:event-bus/jobs");
         assert_eq!(bus_arn("jobs", Some("eu-west-1")), "arn:aws:events:eu-west-1:*:event-bus/jobs");
         assert_eq!(
             bus_arn("arn:aws:events:x:1:event-bus/jobs", None),

@@ -35,8 +35,8 @@ pub struct Clerk {
 }
 
 impl Clerk {
-    /// Writes what comes until nothing more does, one after the other. Of what the store refuses at shutdown nothing is
-    /// lost but time: what is not as it should be is found so again after the next start.
+    /// Writes what comes until nothing more does, one after the other. At shutdown it ends where the store refuses, and
+    /// nothing is lost but time: what is not as it should be is found so again after the next start.
     pub async fn run(
         self,
         mut entries: mpsc::UnboundedReceiver<Entry>,
@@ -44,26 +44,30 @@ impl Clerk {
         shutdown: CancellationToken,
     ) {
         while let Some(entry) = entries.recv().await {
-            self.persist(&entry, backoff, &shutdown).await;
+            if !self.persist(&entry, backoff, &shutdown).await {
+                return;
+            }
         }
     }
 
-    /// Writes one down, however often the store refuses, until `shutdown`.
+    /// Writes one down, however often the store refuses, until `shutdown`. Returns whether it is written.
+    #[must_use]
     pub async fn persist(
         &self,
         entry: &Entry,
         backoff: backoff::Policy,
         shutdown: &CancellationToken,
-    ) {
+    ) -> bool {
         let mut backoff = Backoff::new(backoff);
         while let Err(error) = self.write(entry).await {
             self.count_refusal();
             tracing::error!(alarm = %entry.alarm.key, %error, "an alarm could not be recorded; trying again");
             let pause = sleep(backoff.next_delay());
             if shutdown.run_until_cancelled(pause).await.is_none() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Writes one down, if it is news.
@@ -117,5 +121,65 @@ impl Clerk {
     /// The store refused something about alarms.
     pub fn count_refusal(&self) {
         self.metrics.store_errors.with_label_values(&["alarm"]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::{AlarmFacts, AlarmKey, AlarmName, Subject};
+    use crate::store::{Double, MemoryStore};
+
+    /// A store that takes no alarm, and counts how often it is asked to.
+    #[derive(Default)]
+    struct Refusing {
+        behind: MemoryStore,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Double for Refusing {
+        fn behind(&self) -> &MemoryStore {
+            &self.behind
+        }
+
+        async fn raise(&self, _: &Raising) -> Result<bool, StoreError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            Err(StoreError::Unusable("database is locked".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_refuses_at_shutdown_is_not_asked_for_every_alarm_that_is_left() {
+        let store = Arc::new(Refusing::default());
+        let clerk = Clerk {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            routing: Routing::new(Vec::new()),
+            metrics: Metrics::new().unwrap(),
+            recorded: watch::Sender::new(()),
+        };
+        let (entries, left) = mpsc::unbounded_channel();
+        for account in ["one", "two", "three"] {
+            let key = AlarmKey {
+                name: AlarmName::AccessDenied,
+                subject: Subject::Account(account.into()),
+            };
+            let (region, facts) = ("eu-west-1".to_owned(), AlarmFacts::default());
+            let alarm = Alarm::new(key, region, Timestamp::UNIX_EPOCH, "denied".to_owned(), facts);
+            entries.send(Entry { alarm, resolved: None }).unwrap();
+        }
+        drop(entries);
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let backoff = backoff::Policy {
+            initial: std::time::Duration::from_secs(60),
+            max: std::time::Duration::from_secs(60),
+        };
+        clerk.run(left, backoff, shutdown).await;
+        assert_eq!(store.asked.load(Ordering::Relaxed), 1);
     }
 }

@@ -74,6 +74,9 @@ impl Run {
 
     /// A job was seen in `status`.
     pub(super) fn was_seen(&mut self, job: &JobKey, status: JobStatus) {
+        if !self.alarms.is_any_open() {
+            return;
+        }
         for name in AlarmName::ALL {
             if let Some(over) = name.over_in(status) {
                 self.resolve(name, || job.clone().into(), &over);
